@@ -21,6 +21,9 @@ from .rendering import GREEN, GREY, RED, inline_html, panel, show_html
 TRIALS = 3
 """Fresh inputs per check: a wrong answer that is right by chance on one is seldom right on three."""
 
+SMALL = 6
+"""Tensors of up to so many numbers are shown number by number."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -48,16 +51,16 @@ class Mistake:
 class Exercise:
     """An exercise, checked against a reference.
 
-    What a function does to its inputs belongs to its answer: where the reference freezes the model that it is given,
-    the student's function must do the same; where it leaves its inputs alone, so must the student's.
+    What a function does to its inputs belongs to its answer: where the reference freezes the model that it is
+    given, the student's function must do the same; where it leaves its inputs alone, so must the student's.
 
     Attributes:
         reference: the right answer.
         inputs: makes a tuple of arguments from a `torch.Generator`.
         mistakes: common wrong answers.
         tolerance: numbers agree within this, absolutely and relative to the reference.
-        compare: called as `compare(expected, got)` on the returned values instead of the usual comparison; returns
-            None where they agree, else the reason.
+        compare: called as `compare(expected, got)` on the returned values instead of the usual comparison;
+            returns None where they agree, else the reason.
     """
 
     reference: Callable
@@ -106,19 +109,15 @@ class Exercise:
         """What is wrong with the answer, or None."""
         if got.error is not None:
             return _exception_reason(got.error, got.file)
-        if self.compare is not None:
-            reason = self.compare(expected.value, got.value)
-            if reason is not None:
-                return text(reason)
-        elif reason := difference(expected.value, got.value, self.tolerance):
-            return t(f"For {_inputs(inputs)}: {reason}.", f"Dla {_inputs(inputs)}: {reason}.")
+        if reason := self._compare(expected.value, got.value):
+            return reason if self.compare else f"{_inputs(inputs)}. {t('Answer', 'Wynik')}: {reason}."
         for index, (original, wanted, left) in enumerate(
             zip(inputs, expected.inputs, got.inputs, strict=True), 1
         ):
             if reason := difference(wanted, left, self.tolerance):
                 if difference(original, wanted, self.tolerance) is None:
                     return t(
-                        f"Your function changes its argument {index}; it must leave what it is given as it was "
+                        f"Your function changes its argument {index}; it must leave it as it was "
                         f"(work on a copy, avoid operations in place).",
                         f"Twoja funkcja zmienia swój argument nr {index}; ma zostawić go bez zmian "
                         f"(pracuj na kopii, unikaj operacji w miejscu).",
@@ -132,10 +131,21 @@ class Exercise:
     def _same(self, one: "Outcome", other: "Outcome") -> bool:
         if one.error is not None or other.error is not None:
             return type(one.error) is type(other.error) and str(one.error) == str(other.error)
-        return (
-            difference(other.value, one.value, self.tolerance) is None
-            and difference(other.inputs, one.inputs, self.tolerance) is None
+        return not self._compare(other.value, one.value) and not difference(
+            other.inputs, one.inputs, self.tolerance
         )
+
+    def _compare(self, expected, got) -> str | None:
+        """The reason why the values differ, or None."""
+        if self.compare is None:
+            return difference(expected, got, self.tolerance)
+        try:
+            reason = self.compare(expected, got)
+        except Exception:  # the exercise's own comparison need not know all that a student may return
+            return t(
+                "Your function returns {}; expected {}.", "Twoja funkcja zwraca: {}; powinno być: {}."
+            ).format(_kind(got), _kind(expected))
+        return None if reason is None else text(reason)
 
 
 @dataclass(frozen=True)
@@ -149,9 +159,10 @@ class Outcome:
 
 
 def check(name: str, function: Callable) -> Verdict:
-    """Check the student's `function` against the exercise `name` of this lesson, show the verdict and return it.
+    """Check the student's `function` against this lesson's exercise `name`, and show the verdict.
 
-    The verdict is true when the answer is correct.
+    Returns:
+        The verdict: true when the answer is correct.
 
     Raises:
         LookupError: the lesson has no such exercise.
@@ -174,78 +185,78 @@ def check(name: str, function: Callable) -> Verdict:
 def difference(expected, got, tolerance: float = 1e-4) -> str | None:
     """The first difference between two values, in the reader's language; None when they agree.
 
-    Tensors and arrays are compared by shape, kind of number and value; numbers by value; modules by their parameters,
-    buffers, what is frozen and what is in training mode; lists, tuples, dicts and iterators part by part.
+    Tensors and arrays are compared by shape, kind of number and value; numbers by value; modules by their
+    parameters and buffers, what is frozen and what is in training mode; lists, tuples and dicts part by part.
     """
-    if isinstance(expected, torch.nn.Module):
-        if not isinstance(got, torch.nn.Module):
-            return _expected_got(_kind(expected), _kind(got))
-        return difference(_state(expected), _state(got), tolerance)
-    if isinstance(expected, torch.optim.Optimizer) and isinstance(got, torch.optim.Optimizer):
-        return difference(expected.param_groups, got.param_groups, tolerance)
-    if _is_number(expected) and (_is_number(got) or _is_scalar(got)):
-        return _number_difference(expected, got.item() if _is_scalar(got) else got, tolerance)
-    if isinstance(expected, torch.Tensor | np.ndarray):
-        if _is_scalar(expected) and _is_number(got):
-            return _number_difference(expected.item(), got, tolerance)
-        if not isinstance(got, torch.Tensor if isinstance(expected, torch.Tensor) else np.ndarray):
-            return _expected_got(_kind(expected), _kind(got))
-        return _tensor_difference(expected, got, tolerance)
-    if isinstance(expected, Mapping):
-        if (
-            not isinstance(got, Mapping)
-            or list(map(str, expected)) != list(map(str, got))
-            and set(expected) != set(got)
-        ):
-            keys = ", ".join(map(repr, expected))
-            return _expected_got(
-                t(f"a dict with keys {keys}", f"słownik o kluczach {keys}"), _kind(got, keys=True)
-            )
-        pairs = ((f"[{key!r}]", expected[key], got[key]) for key in expected)
-    elif isinstance(expected, list | tuple):
-        if not isinstance(got, list | tuple) or len(got) != len(expected):
-            return _expected_got(_kind(expected), _kind(got))
-        pairs = ((f"[{index}]", *pair) for index, pair in enumerate(zip(expected, got, strict=True)))
+    found = _first_difference(expected, got, tolerance)
+    if found is None:
+        return None
+    place, wanted, there = found
+    at = t(f"at `{place}`: ", f"w miejscu `{place}`: ") if place else ""
+    return at + t(f"expected {wanted}, got {there}", f"powinno być: {wanted}, a jest: {there}")
+
+
+Difference = tuple[str, str, str]
+"""Where ("" for the whole value), what is expected there, what is there."""
+
+
+def _first_difference(expected, got, tolerance: float) -> Difference | None:
+    if isinstance(expected, torch.nn.Module) and isinstance(got, torch.nn.Module):
+        expected, got = _state(expected), _state(got)
+    elif isinstance(expected, torch.optim.Optimizer) and isinstance(got, torch.optim.Optimizer):
+        expected, got = expected.param_groups, got.param_groups
+    # A number and a tensor of no dimension say the same.
+    if _is_number(expected) and _is_scalar(got):
+        got = got.item()
+    elif _is_scalar(expected) and _is_number(got):
+        expected = expected.item()
+
+    if _is_number(expected) and _is_number(got):
+        return None if _close(expected, got, tolerance) else ("", _short(expected), _short(got))
+    for kind in (torch.Tensor, np.ndarray):
+        if isinstance(expected, kind) and isinstance(got, kind):
+            return _tensor_difference(torch.as_tensor(expected), torch.as_tensor(got), tolerance)
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        if set(expected) != set(got):
+            return "", _keys(expected), _keys(got)
+        parts = [(f"[{key!r}]", expected[key], got[key]) for key in expected]
+    elif isinstance(expected, list | tuple) and isinstance(got, list | tuple) and len(expected) == len(got):
+        parts = [(f"[{index}]", *pair) for index, pair in enumerate(zip(expected, got, strict=True))]
+    elif isinstance(expected, torch.Tensor | np.ndarray | Mapping | list | tuple | torch.nn.Module):
+        return "", _kind(expected), _kind(got)
     else:
         return (
-            None
-            if type(expected) is type(got) and expected == got
-            else _expected_got(_short(expected), _short(got))
+            None if type(expected) is type(got) and expected == got else ("", _short(expected), _short(got))
         )
-    for place, part, other in pairs:
-        if reason := difference(part, other, tolerance):
-            return f"{place}: {reason}"
+    for place, part, other in parts:
+        if found := _first_difference(part, other, tolerance):
+            return (place + found[0], *found[1:])
     return None
 
 
-def _tensor_difference(expected, got, tolerance: float) -> str | None:
-    expected, got = (torch.as_tensor(value).detach().cpu() for value in (expected, got))
+def _close(expected: complex, got: complex, tolerance: float) -> bool:
+    if isinstance(expected, bool | np.bool_) != isinstance(got, bool | np.bool_):
+        return False
+    both_nan = expected != expected and got != got
+    return bool(
+        both_nan or expected == got or abs(expected - got) <= tolerance * (1 + abs(expected)) < math.inf
+    )
+
+
+def _tensor_difference(expected: torch.Tensor, got: torch.Tensor, tolerance: float) -> Difference | None:
     if expected.shape != got.shape:
-        return _expected_got(
-            t(f"shape {tuple(expected.shape)}", f"kształt {tuple(expected.shape)}"), str(tuple(got.shape))
-        )
+        return "", t("shape", "kształt") + f" {tuple(expected.shape)}", str(tuple(got.shape))
     if _dtype_kind(expected) != _dtype_kind(got):
-        return _expected_got(f"dtype {expected.dtype}", str(got.dtype))
+        return "", f"dtype `{expected.dtype}`", f"`{got.dtype}`"
     wide = torch.complex128 if expected.is_complex() else torch.float64
-    one, other = expected.to(wide), got.to(wide)
+    one, other = (tensor.detach().cpu().to(wide) for tensor in (expected, got))
     wrong = ~torch.isclose(other, one, rtol=tolerance, atol=tolerance, equal_nan=True)
     if not wrong.any():
         return None
-    if expected.numel() <= 6:
-        return _expected_got(_short(expected), _short(got))
+    if expected.numel() <= SMALL:
+        return "", _short(expected), _short(got)
     place = tuple(wrong.nonzero()[0].tolist())
-    where = f"[{', '.join(map(str, place))}]"
-    return f"{where}: {_expected_got(_short(expected[place].item()), _short(got[place].item()))}"
-
-
-def _number_difference(expected, got, tolerance: float) -> str | None:
-    if isinstance(expected, bool) != isinstance(got, bool):
-        return _expected_got(_short(expected), _short(got))
-    if expected == got or expected != expected and got != got:
-        return None
-    if abs(expected - got) <= tolerance * (1 + abs(expected)) and math.isfinite(abs(got)):
-        return None
-    return _expected_got(_short(expected), _short(got))
+    return f"[{', '.join(map(str, place))}]", _short(expected[place].item()), _short(got[place].item())
 
 
 def _make_inputs(inputs: Callable[[torch.Generator], tuple], seed: int) -> tuple:
@@ -340,46 +351,42 @@ def _dtype_kind(tensor: torch.Tensor) -> str:
     return "bool" if tensor.dtype == torch.bool else "int"
 
 
-def _expected_got(expected: str, got: str) -> str:
-    return t(f"expected {expected}, got {got}", f"powinno być: {expected}, a jest: {got}")
-
-
 def _inputs(inputs: tuple) -> str:
     listed = ", ".join(map(_short, inputs))
-    return (
-        t(f"input {listed}", f"wejścia {listed}")
-        if len(inputs) == 1
-        else t(f"inputs {listed}", f"wejść {listed}")
-    )
+    return t(f"Input: {listed}", f"Wejście: {listed}")
 
 
 def _short(value) -> str:
     """A value in few characters."""
     if isinstance(value, torch.Tensor | np.ndarray):
-        return f"`{_rounded(value.tolist())}`" if math.prod(value.shape) <= 6 else _kind(value)
-    if isinstance(value, torch.nn.Module | list | tuple | Mapping) and len(repr(value)) > 40:
+        return f"`{_rounded(value.tolist())}`" if math.prod(value.shape) <= SMALL else _kind(value)
+    if isinstance(value, torch.nn.Module):
         return _kind(value)
-    shown = str(_rounded(value)) if isinstance(value, float | list | tuple) else repr(value)
-    return f"`{shown if len(shown) <= 40 else shown[:39] + '…'}`"
+    shown = getattr(value, "__name__", None) or repr(_rounded(value))
+    if len(shown) <= 40:
+        return f"`{shown}`"
+    return _kind(value) if isinstance(value, list | tuple | Mapping) else f"`{shown[:39]}…`"
 
 
 def _rounded(value):
-    if isinstance(value, list | tuple):
-        return type(value)(map(_rounded, value)) if type(value) in (list, tuple) else value
+    if type(value) in (list, tuple):
+        return type(value)(map(_rounded, value))
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _kind(value, keys: bool = False) -> str:
+def _kind(value) -> str:
     """What sort of thing it is."""
     if isinstance(value, torch.Tensor | np.ndarray):
         name = "tensor" if isinstance(value, torch.Tensor) else t("NumPy array", "tablica NumPy")
         return t(f"a {name} of shape {tuple(value.shape)}", f"{name} o kształcie {tuple(value.shape)}")
-    if isinstance(value, Mapping) and keys:
-        listed = ", ".join(map(repr, value))
-        return t(f"keys {listed}", f"klucze {listed}")
+    if isinstance(value, Mapping):
+        return _keys(value)
     if isinstance(value, list | tuple):
-        word = {list: ("a list", "lista"), tuple: ("a tuple", "krotka")}.get(
-            type(value), (type(value).__name__,) * 2
-        )
-        return t(f"{word[0]} of length {len(value)}", f"{word[1]} o długości {len(value)}")
+        name = t("a tuple", "krotka") if isinstance(value, tuple) else t("a list", "lista")
+        return t(f"{name} of length {len(value)}", f"{name} o długości {len(value)}")
     return f"`{type(value).__name__}`"
+
+
+def _keys(value: Mapping) -> str:
+    listed = ", ".join(f"`{key!r}`" for key in value)
+    return t(f"a dict with the keys {listed}", f"słownik o kluczach {listed}")

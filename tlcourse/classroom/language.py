@@ -45,7 +45,7 @@ def text(pair: Text) -> str:
 
 
 def t(english: str, polish: str | None = None) -> str:
-    """`t("epoch")` looks a shared word up in the catalogue; `t("English", "polski")` picks the reader's language.
+    """`t("epoch")` looks a shared word up; `t("English", "polski")` picks the reader's language.
 
     Raises:
         LookupError: the one word given is not in the catalogue.

@@ -194,7 +194,8 @@ def _pixels(images) -> np.ndarray:
         low, high = pixels.min(), pixels.max()
         if not (low >= -1e-6 and high <= 1 + 1e-6):
             raise ValueError(
-                f"float images must lie between 0 and 1; these go from {low:.3g} to {high:.3g}: undo the normalisation first"
+                f"float images must lie between 0 and 1; these go from {low:.3g} to {high:.3g}: "
+                "undo the normalisation first"
             )
         pixels = pixels.clip(0, 1)
     return np.repeat(pixels.transpose(0, 2, 3, 1), 3 // pixels.shape[1], axis=-1)
@@ -213,7 +214,7 @@ def confusion(ax: Axes, matrix, names: Sequence[Text]) -> None:
     matrix = np.asarray(matrix)
     if matrix.shape != (len(names), len(names)):
         raise ValueError(
-            f"the matrix must be of shape ({len(names)}, {len(names)}) for {len(names)} names; got {matrix.shape}"
+            f"{len(names)} names need a matrix of shape {(len(names), len(names))}; got {matrix.shape}"
         )
     # Shades compare the rows as shares: classes need not be of one size.
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)

@@ -1,13 +1,14 @@
 """Predictions: before an experiment the reader commits to a guess, and afterwards compares."""
 
 import math
+import numbers
 from collections.abc import Sequence
 
 import ipywidgets as widgets
 
 from .language import Text, t, text
 from .quizzes import WIDTH, choice_buttons, letter
-from .rendering import GREEN, GREY, inline_html, panel, show_html, widget_bundle
+from .rendering import GREEN, GREY, inline_html, panel, readout_format, show_html, widget_bundle
 from .tables import number
 
 CLOSE = 0.05
@@ -63,17 +64,12 @@ class Prediction:
             self.buttons, rows = choice_buttons(self.choices, self.guess)
             return rows
         step = step or (self.high - self.low) / 100
-        kind = (
-            widgets.IntSlider
-            if all(float(v).is_integer() for v in (self.low, self.high, step))
-            else widgets.FloatSlider
-        )
-        whole = int if kind is widgets.IntSlider else float
-        self.slider = kind(
-            min=whole(self.low),
-            max=whole(self.high),
-            step=whole(step),
-            value=whole((self.low + self.high) / 2),
+        self.slider = widgets.FloatSlider(
+            min=self.low,
+            max=self.high,
+            step=step,
+            value=(self.low + self.high) / 2,
+            readout_format=readout_format(step),
             layout={"width": "22em"},
         )
         button = widgets.Button(description=t("I commit", "Zgaduję"), button_style="info")
@@ -82,7 +78,7 @@ class Prediction:
         return [widgets.HBox([self.slider, widgets.Label(self.unit), button])]
 
     def guess(self, value: float | int) -> None:
-        """Commit to a guess, as a click does: the number of a choice, counted from 0, or a number of the slider.
+        """Commit to a guess, as a click does: a choice, counted from 0, or a number of the slider.
 
         Raises:
             ValueError: there is no such choice, or the number is off the slider.
@@ -107,47 +103,49 @@ class Prediction:
         self.feedback.value = panel(inline_html(noted.format(self._say(value))), GREY)
 
     def compare(self, measured: float | int) -> None:
-        """Show the guess beside what was measured: a number, or the number of the choice that proved right."""
+        """Show the guess beside what was measured: a number, or which choice proved right, counted from 0."""
         told, hit = self.comparison(measured)
         show_html(panel(inline_html(told), GREEN if hit else GREY), told)
 
     def comparison(self, measured: float | int) -> tuple[str, bool]:
-        """What `compare` shows, and whether the guess was right or close."""
-        value = self._say(measured)
+        """What `compare` shows, and whether the guess was right or close; it never raises."""
+        if math.prod(getattr(measured, "shape", (2,))) == 1:  # a tensor or an array of one number
+            measured = measured.item()
+        said = self._say(measured)
         if self.committed is None:
             invitation = t(
-                "You made no guess: next time make one before you look, it helps to remember.",
-                "Nie było Twojej odpowiedzi: następnym razem zgadnij, zanim spojrzysz – łatwiej wtedy zapamiętać.",
+                "You made no guess: make one before you look, it helps to remember.",
+                "Tym razem bez zgadywania: następnym razem zgadnij, zanim spojrzysz; łatwiej zapamiętasz.",
             )
-            return f"{t('Measured', 'Zmierzono')}: {value}. {invitation}", False
-        start = t(
-            f"You guessed {self._say(self.committed)}; measured: {value}.",
-            f"Twoja odpowiedź: {self._say(self.committed)}; zmierzono: {value}.",
+            return f"{t('Measured', 'Zmierzono')}: {said}. {invitation}", False
+        guessed = self._say(self.committed)
+        start = t("You guessed {}; measured: {}.", "Twoja odpowiedź: {}; zmierzono: {}.").format(
+            guessed, said
         )
-        if self.choices is not None:
-            hit = measured == self.committed
-            end = (
-                t("So it is.", "Zgadza się.")
-                if hit
-                else t("Before you read on: why?", "Zanim przeczytasz dalej: dlaczego?")
-            )
-            return f"{start} {end}", hit
-        hit = abs(measured - self.committed) <= CLOSE * (self.high - self.low)
-        if hit:
-            end = t("That is close.", "To blisko.")
-        elif measured < self.committed:
-            end = t("Lower than you thought: why?", "Mniej, niż się spodziewasz: dlaczego?")
-        elif measured > self.committed:
-            end = t("Higher than you thought: why?", "Więcej, niż się spodziewasz: dlaczego?")
-        else:
-            end = ""
+        end, hit = self._judge(measured)
         return f"{start} {end}".strip(), hit
 
-    def _say(self, value: float | int) -> str:
+    def _judge(self, measured) -> tuple[str, bool]:
+        """A closing word, and whether the guess was right or close."""
         if self.choices is not None:
-            known = isinstance(value, int) and 0 <= value < len(self.choices)
-            return f"{letter(value)}, «{self.choices[value]}»" if known else str(value)
-        shown = number(value) if isinstance(value, float | int) and math.isfinite(value) else str(value)
+            if _is_finite(measured) and measured == self.committed:
+                return t("Well guessed.", "Trafnie."), True
+            return t("Before you read on: why?", "Zanim przeczytasz dalej: dlaczego?"), False
+        if not _is_finite(measured):
+            return "", False
+        if abs(measured - self.committed) <= CLOSE * (self.high - self.low):
+            return t("That is close.", "To blisko."), True
+        if measured < self.committed:
+            return t("Lower than you thought: why?", "Mniej niż w Twojej odpowiedzi: dlaczego?"), False
+        return t("Higher than you thought: why?", "Więcej niż w Twojej odpowiedzi: dlaczego?"), False
+
+    def _say(self, value) -> str:
+        if self.choices is not None:
+            if _is_finite(value) and value in range(len(self.choices)):
+                choice = self.choices[int(value)]
+                return f"{letter(int(value))}, {t(f'“{choice}”', f'„{choice}”')}"
+            return str(value)
+        shown = number(value) if _is_finite(value) else str(value)
         return f"{shown}\N{NO-BREAK SPACE}{self.unit}" if self.unit else shown
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
@@ -158,3 +156,7 @@ class Prediction:
         invitation = t("Run this cell to make your guess.", "Uruchom tę komórkę, żeby zgadnąć.")
         static = "\n".join([f"**{self.question}**", "", *lines, "", f"*{invitation}*"])
         return widget_bundle(self.widget, {"text/markdown": static, "text/plain": static})
+
+
+def _is_finite(value) -> bool:
+    return isinstance(value, numbers.Real) and math.isfinite(value)

@@ -39,8 +39,8 @@ class Quiz:
 
     Args:
         question: Markdown in one paragraph, formulas in $…$.
-        choices: two to six of (text, is it correct?, explanation); exactly one is correct, and every wrong one has
-            an explanation.
+        choices: two to six of (text, is it correct?, explanation); exactly one is correct, and every
+            wrong one has an explanation.
 
     Raises:
         ValueError: the choices are not so.

@@ -4,7 +4,6 @@ import datetime
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,11 +30,10 @@ class Record:
 
     def note(self) -> None:
         """Show in one line where the numbers come from."""
-        seeds = _seeds(self.seeds)
         said = t(
-            f"Recorded by `{self.script}` on {self.made}, {seeds}: too long for a lesson; the script makes it again.",
-            f"Zapis wykonany przez `{self.script}` {self.made}, {seeds}: za długo jak na lekcję; skrypt odtworzy te wyniki.",
-        )
+            "Recorded by `{}` on {}, {}: too long for a lesson; the script makes it again.",
+            "Wyniki zapisane przez `{}` dnia {}, {}: za długie obliczenia jak na lekcję; skrypt je powtórzy.",
+        ).format(self.script, self.made, _seeds(self.seeds))
         show_html(f'<div style="color: {MUTED}; {FONT}">{inline_html(said)}</div>', said)
 
 
@@ -48,8 +46,8 @@ def recorded(name: str, folder: Path | None = None) -> Record:
     folder = folder or ROOT / "data" / "recorded"
     if not folder.is_dir():
         raise FileNotFoundError(
-            "the course's folder data/recorded is not beside the package; recorded runs come with the repository: "
-            "work in a checkout of it, installed with `pip install -e .`"
+            "the course's folder data/recorded is not beside the package; recorded runs come with the "
+            "repository: work in a checkout of it, installed with `pip install -e .`"
         )
     file = folder / f"{name}.json"
     if not file.is_file():
@@ -67,8 +65,8 @@ def save_record(
         name: the file's stem.
         script: the script that made it; its path in the repository, or `__file__`.
         seeds: all seeds of the run.
-        results: numbers, texts, lists and dicts of them; tensors and arrays become lists; floats are rounded to six
-            significant digits.
+        results: numbers, texts, lists and dicts of them; tensors and arrays become lists; floats are rounded
+            to six significant digits.
         seconds: how long the run took.
 
     Raises:
@@ -87,13 +85,14 @@ def save_record(
         "seconds": _plain(float(seconds), "seconds"),
         "results": _plain(results, "results"),
     }
+    written = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=folder, prefix=f".{name}-", delete=False
-    ) as stream:
-        stream.write(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
-    file = folder / f"{name}.json"
-    os.replace(stream.name, file)
+    file, unfinished = folder / f"{name}.json", folder / f".{name}.{os.getpid()}.tmp"
+    try:
+        unfinished.write_text(written, encoding="utf-8", newline="\n")
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return file
 
 

@@ -1,6 +1,7 @@
-"""How the toolkit's objects appear: in JupyterLab's light and dark theme, on a page without a kernel, as plain text."""
+"""How the toolkit's objects appear: in JupyterLab's light and dark theme, without a kernel, as plain text."""
 
 import html
+import math
 import re
 from collections.abc import Mapping
 
@@ -47,7 +48,7 @@ def panel(markup: str, colour: str) -> str:
 
 
 def inline_html(source: str) -> str:
-    """The inline Markdown that short texts use, as HTML: `code`, **bold**, *italics*; formulas in $…$ stay as they are."""
+    """The inline Markdown of short texts as HTML: `code`, **bold**, *italics*; formulas in $…$ stay."""
     parts = re.split(r"(\$\$.+?\$\$|\$.+?\$|`[^`]+`)", source, flags=re.DOTALL)
     return "".join(_code_or_formula(part) if index % 2 else _prose(part) for index, part in enumerate(parts))
 
@@ -67,3 +68,11 @@ def _prose(part: str) -> str:
 def widget_bundle(widget, fallback: Mapping[str, object], metadata: Mapping[str, object] | None = None):
     """A widget's MIME bundle merged with what shows where no kernel runs: (data, metadata)."""
     return {**widget._repr_mimebundle_(), **fallback}, dict(metadata or {})
+
+
+def readout_format(step: float) -> str:
+    """The format that shows a slider's number with as many decimals as its step has."""
+    decimals = next(
+        (digits for digits in range(6) if math.isclose(round(step, digits), step, rel_tol=1e-6)), 6
+    )
+    return f".{decimals}f"

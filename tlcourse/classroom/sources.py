@@ -1,4 +1,4 @@
-"""The technique's own code, shown in the lesson as it stands in the package: never copied, never out of date."""
+"""The technique's own code, shown in a lesson as it stands in the package: never a copy."""
 
 import ast
 import inspect

@@ -103,11 +103,12 @@ def _as_html(header: list[str], rows: list[list[str]], caption: str) -> str:
 
     head = line("th", header, f"2px solid {LINE}")
     body = "".join(line("td", row, f"1px solid {LINE}") for row in rows)
-    title = f'<caption style="caption-side: top; text-align: left; padding: 4px; color: {MUTED}">{inline_html(caption)}</caption>'
-    return (
-        f'<table style="border-collapse: collapse; margin: 4px 0; color: {TEXT}; {FONT}; font-variant-numeric: tabular-nums">'
-        f"{title if caption else ''}<thead>{head}</thead><tbody>{body}</tbody></table>"
+    above = f"caption-side: top; text-align: left; padding: 4px; color: {MUTED}"
+    title = f'<caption style="{above}">{inline_html(caption)}</caption>' if caption else ""
+    whole = (
+        f"border-collapse: collapse; margin: 4px 0; font-variant-numeric: tabular-nums; color: {TEXT}; {FONT}"
     )
+    return f'<table style="{whole}">{title}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
 def _as_text(header: list[str], rows: list[list[str]], caption: str) -> str:

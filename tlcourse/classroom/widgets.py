@@ -1,4 +1,4 @@
-"""A widget that answers at once: controls above, a figure below that is drawn anew when one of them changes."""
+"""A widget that answers at once: controls, and below them a figure that is drawn anew when one changes."""
 
 import base64
 import numbers
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from .language import Text, t, text
 from .plots import checked_alt, to_png
-from .rendering import widget_bundle
+from .rendering import readout_format, widget_bundle
 
 
 class Explorer:
@@ -113,11 +113,14 @@ def _control(name: str, given, label: str) -> widgets.Widget:
             raise ValueError(
                 f"{name}: a range is (low, high, step) with low < high and step > 0; got {given}"
             )
-        slider = widgets.IntSlider if all(isinstance(value, int) for value in given) else widgets.FloatSlider
-        return slider(min=low, max=high, step=step, value=low, continuous_update=False, **look)
+        look |= {"min": low, "max": high, "step": step, "value": low, "continuous_update": False}
+        if all(isinstance(value, int) for value in given):
+            return widgets.IntSlider(**look)
+        return widgets.FloatSlider(readout_format=readout_format(step), **look)
     if not isinstance(given, list | tuple) or len(given) < 2:
         raise ValueError(
-            f"{name}: give a list of two or more options, three numbers (low, high, step), or an ipywidget; got {given!r}"
+            f"{name}: give a list of two or more options, three numbers (low, high, step), "
+            f"or an ipywidget; got {given!r}"
         )
     increasing = all(map(_is_number, given)) and all(a < b for a, b in zip(given, given[1:], strict=False))
     if increasing:
