@@ -1,8 +1,9 @@
-"""Execute a lesson's notebook headless: the one place that does so, for `tlcourse run` and for the build."""
+"""Execute lessons without a browser: `execute` does it for `tlcourse run` and for the build alike."""
 
 import logging
 import os
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -12,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import psutil
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
@@ -19,6 +21,10 @@ from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from tqdm import tqdm
+
+from .lab import find_lesson, notebooks_of
+from .language import t
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or where the package is installed
 DEVICES = ("auto", "cpu", "cuda")
@@ -44,8 +50,8 @@ class CellFailed(RuntimeError):
     """A cell raised, ran out of time or took its kernel down; the message shows the cell and the reason."""
 
     def __init__(self, cell: NotebookNode, number: int, total: int, reason: str, line: int | None = None):
-        marked = (("--> " if i == line else "    ") + text for i, text in enumerate(cell.source.splitlines(), 1))
-        code = "\n".join(marked)
+        lines = enumerate(cell.source.splitlines(), 1)
+        code = "\n".join(("--> " if i == line else "    ") + text for i, text in lines)
         super().__init__(f"[{number}/{total}] {cell.get('id', '')}\n\n{code}\n\n{reason}")
         self.cell, self.number, self.total, self.reason = cell, number, total, reason
 
@@ -181,3 +187,72 @@ def quiet_logger() -> logging.Logger:
     logger = logging.getLogger("tlcourse.run")
     logger.setLevel(logging.CRITICAL + 1)
     return logger
+
+
+def run_lessons(root: Path, lessons: list[str], lang: str, device: str) -> int:
+    """Execute lessons ("02", "fine_tuning", …, or "all") and tell seconds, memory and claims of each.
+
+    Nothing is written: the notebooks stay as they are. Returns 1 when a lesson failed, after the others ran.
+    """
+    if not lessons:
+        raise SystemExit(
+            t(
+                "Which lesson? tlcourse run NN, or: tlcourse run all",
+                "Którą lekcję? tlcourse run NN albo: tlcourse run all",
+            )
+        )
+    if lessons == ["all"]:
+        notebooks = notebooks_of(root, lang)
+    else:
+        notebooks = [find_lesson(root, lesson, lang) for lesson in lessons]
+    if device == "cuda":
+        refuse_without_cuda()
+    failed = [notebook.stem for notebook in notebooks if not run_lesson(notebook, device)]
+    if failed:
+        print(
+            t(
+                f"{len(failed)} of {len(notebooks)} failed: ",
+                f"Nie udało się {len(failed)} z {len(notebooks)}: ",
+            )
+            + ", ".join(failed)
+        )
+    return 1 if failed else 0
+
+
+def run_lesson(notebook: Path, device: str) -> bool:
+    """Execute one lesson with a line of progress and print what came of it; whether it went through."""
+    with tqdm(
+        desc=notebook.stem, unit="", leave=False, bar_format="{desc} {bar:20} {n}/{total} {elapsed}"
+    ) as bar:
+
+        def show_cell(number: int, total: int, cell: NotebookNode) -> None:
+            bar.total, bar.n = total, number
+            bar.refresh()
+
+        try:
+            done = execute(nbformat.read(notebook, as_version=4), device=device, on_cell=show_cell)
+        except CellFailed as failure:
+            bar.clear()
+            print(f"✗ {notebook.stem} {failure}\n", flush=True)
+            return False
+    memory = t("memory at most", "pamięć co najwyżej")
+    print(f"✓ {notebook.stem}: {done.seconds:.1f} s, {memory} {done.peak_mb / 1000:.2f} GB")
+    for claim in done.claims:
+        print(f"    {'✓' if claim['holds'] else '✗'} {claim['text']}: {claim['value']:.4g}")
+    sys.stdout.flush()
+    return all(claim["holds"] for claim in done.claims)
+
+
+def refuse_without_cuda() -> None:
+    """Raise SystemExit when torch sees no CUDA GPU, before a lesson is begun in vain."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SystemExit(
+            t(
+                "--device cuda: torch sees no CUDA GPU here. Use --device auto or cpu; "
+                "`tlcourse doctor` tells more.",
+                "--device cuda: torch nie widzi tu karty z CUDA. Użyj --device auto albo cpu; "
+                "więcej powie `tlcourse doctor`.",
+            )
+        )
