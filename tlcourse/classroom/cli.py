@@ -11,7 +11,7 @@ from .language import LANGUAGES, t, text, use_language
 ROOT = Path(__file__).resolve().parents[2]  # the checkout
 
 HELP = (
-    """tlcourse COMMAND [OPTIONS]       (python course.py COMMAND does the same, and first installs the course)
+    """tlcourse COMMAND [OPTIONS]     (python course.py COMMAND does the same, and first installs the course)
 
   lab [NN] [--fresh]         open JupyterLab on a lesson, by default the first. You work on a copy in work/;
                              --fresh gets a new one and keeps the old one beside it. Further options go
@@ -25,7 +25,7 @@ HELP = (
       [--force] [--check]    all of them anew; only compare
 
   --lang en|pl               the language; by default the system's""",
-    """tlcourse POLECENIE [OPCJE]       (python course.py POLECENIE robi to samo, a najpierw instaluje kurs)
+    """tlcourse POLECENIE [OPCJE]     (python course.py POLECENIE robi to samo, a najpierw instaluje kurs)
 
   lab [NN] [--fresh]         otwórz lekcję w JupyterLab, domyślnie pierwszą. Pracujesz na kopii w work/;
                              --fresh daje nową, a starą zostawia obok. Pozostałe opcje trafiają do JupyterLab,

@@ -121,10 +121,10 @@ def torch_and_device(root: Path) -> Iterator[Finding]:
         advice = reinstall(root)
         if "torchvision::nms" in str(error):
             advice = t(
-                "torch and torchvision come from two places, and one is without CUDA. Install the pair from "
-                "one: python -m pip uninstall torch torchvision, then: python -m pip install torch torchvision",
-                "torch i torchvision są z dwóch źródeł, jedno z nich jest bez CUDA. Zainstaluj oba z jednego: "
-                "python -m pip uninstall torch torchvision, potem: python -m pip install torch torchvision",
+                "torch and torchvision come from two places, one without CUDA. Install both from "
+                "one: python -m pip uninstall torch torchvision, then python -m pip install torch torchvision",
+                "torch i torchvision są z dwóch źródeł, z jednego bez CUDA. Zainstaluj oba z jednego: "
+                "python -m pip uninstall torch torchvision, potem python -m pip install torch torchvision",
             )
         yield Finding(f"torch, torchvision: {type(error).__name__}: {str(error).splitlines()[0]}", advice)
         return
