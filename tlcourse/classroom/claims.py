@@ -3,7 +3,8 @@
 import html
 import math
 
-from .language import Text, t, text
+from . import language
+from .language import Text, t
 from .rendering import FONT, GREEN, MUTED, RED, TEXT, inline_html, show_html
 from .tables import number
 
@@ -13,7 +14,7 @@ class ClaimFailed(AssertionError):
 
 
 def claim(
-    statement: Text,
+    text: Text,
     value: float,
     at_least: float | None = None,
     at_most: float | None = None,
@@ -22,7 +23,7 @@ def claim(
     """Show a claim with its number, and fail when it does not hold.
 
     Args:
-        statement: what is claimed, a sentence without its full stop.
+        text: what is claimed, a sentence without its full stop.
         value: what this run measured.
         at_least, at_most: the bound that `value` must keep; exactly one of the two.
         unit: of the value and the bound.
@@ -37,7 +38,7 @@ def claim(
         )
     value, bound = float(value), float(at_most if at_least is None else at_least)
     holds = value <= bound if at_least is None else value >= bound  # false for NaN
-    sign, said, unit = "≤" if at_least is None else "≥", text(statement), text(unit)
+    sign, said, unit = "≤" if at_least is None else "≥", language.text(text), language.text(unit)
     # Where a claim fails by a hair, three digits would show the bound as kept.
     digits = number if holds else "{:.6g}".format
     suffix = f"\N{NO-BREAK SPACE}{unit}" if unit else ""

@@ -47,6 +47,15 @@ class Mistake:
     reason: Text
 
 
+class Unanswered(Exception):
+    """The student's function still returns the `...` of its stub."""
+
+
+def plain_call(function: Callable, *inputs):
+    """How most exercises use the student's function."""
+    return function(*inputs)
+
+
 @dataclass(frozen=True)
 class Exercise:
     """An exercise, checked against a reference.
@@ -61,6 +70,8 @@ class Exercise:
         tolerance: numbers agree within this, absolutely and relative to the reference.
         compare: called as `compare(expected, got)` on the returned values instead of the usual comparison;
             returns None where they agree, else the reason.
+        call: how the function is used, `call(function, *inputs)`, where more counts than what it returns: its
+            gradient, say, by `lambda function, x: torch.autograd.grad(function(x).sum(), x)`.
     """
 
     reference: Callable
@@ -68,6 +79,7 @@ class Exercise:
     mistakes: Sequence[Mistake] = ()
     tolerance: float = 1e-4
     compare: Callable[[Any, Any], Text | None] | None = None
+    call: Callable = plain_call
 
     def verdict(self, function: Callable, seed: int | None = None) -> Verdict:
         """Judge a student's function on `TRIALS` fresh inputs; `seed` makes them the same again.
@@ -82,7 +94,7 @@ class Exercise:
         trials = []
         for seed in range(first, first + TRIALS):
             inputs = _make_inputs(self.inputs, seed)
-            expected, got = _outcome(self.reference, inputs, seed), _outcome(function, inputs, seed)
+            expected, got = self._outcome(self.reference, inputs, seed), self._outcome(function, inputs, seed)
             if expected.error is not None:
                 raise expected.error
             trials.append((seed, inputs, expected, got))
@@ -100,10 +112,30 @@ class Exercise:
             return Verdict("correct", t("Correct.", "Dobrze."))
         for mistake in self.mistakes:
             if all(
-                self._same(got, _outcome(mistake.function, inputs, seed)) for seed, inputs, _, got in trials
+                self._same(got, self._outcome(mistake.function, inputs, seed))
+                for seed, inputs, _, got in trials
             ):
                 return Verdict("wrong", text(mistake.reason))
         return Verdict("wrong", problem)
+
+    def _outcome(self, function: Callable, inputs: tuple, seed: int) -> "Outcome":
+        """What the function makes of a copy of the inputs."""
+
+        def asked(*arguments, **options):
+            answer = function(*arguments, **options)
+            if answer is ...:
+                raise Unanswered
+            return answer
+
+        given = copy.deepcopy(inputs)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            try:
+                return Outcome(_listed(self.call(asked, *given)), given)
+            except Exception as error:  # whatever a student's code raises is an answer, to be explained
+                return Outcome(
+                    None, given, error, getattr(getattr(function, "__code__", None), "co_filename", "")
+                )
 
     def _problem(self, inputs: tuple, expected: "Outcome", got: "Outcome") -> str | None:
         """What is wrong with the answer, or None."""
@@ -270,17 +302,6 @@ def _make_inputs(inputs: Callable[[torch.Generator], tuple], seed: int) -> tuple
     return made
 
 
-def _outcome(function: Callable, inputs: tuple, seed: int) -> Outcome:
-    given = copy.deepcopy(inputs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return Outcome(_listed(function(*given)), given)
-        except Exception as error:  # whatever a student's code raises is an answer, to be explained
-            code = getattr(function, "__code__", None)
-            return Outcome(None, given, error, code.co_filename if code else "")
-
-
 def _listed(value):
     """The value with its iterators as lists, so that it can be compared more than once."""
     if isinstance(value, Iterator | list):
@@ -296,17 +317,15 @@ def _listed(value):
 
 def _unanswered(inputs: tuple, expected: Outcome, got: Outcome) -> bool:
     if got.error is not None:
-        return False
-    if isinstance(got.value, list | tuple) and got.value and all(part is ... for part in got.value):
-        return True
-    if got.value is ... or got.value is None and expected.value is not None:
+        return isinstance(got.error, Unanswered)
+    if got.value is not None:
+        return (
+            isinstance(got.value, list | tuple) and bool(got.value) and all(part is ... for part in got.value)
+        )
+    if expected.value is not None:
         return True
     # An exercise that only changes its inputs returns None: untouched inputs are no answer yet.
-    return (
-        got.value is None
-        and difference(inputs, expected.inputs) is not None
-        and not difference(inputs, got.inputs)
-    )
+    return difference(inputs, expected.inputs) is not None and difference(inputs, got.inputs) is None
 
 
 def _exception_reason(error: Exception, file: str) -> str:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .language import Text, t, text
-from .rendering import Bundle
+from .rendering import present
 from .tables import mean_interval
 
 PALETTE = {
@@ -52,6 +51,8 @@ def style() -> None:
             "figure.dpi": 100,
             "savefig.dpi": 100,
             "figure.constrained_layout.use": True,
+            "figure.constrained_layout.h_pad": 0.08,
+            "figure.constrained_layout.w_pad": 0.08,
             # White also in JupyterLab's dark theme, where black letters on nothing could not be read.
             "figure.facecolor": "white",
             "savefig.facecolor": "white",
@@ -88,7 +89,7 @@ def show(fig: Figure, alt: Text) -> None:
     alt = checked_alt(alt)
     data = {"image/png": base64.b64encode(to_png(fig)).decode("ascii"), "text/plain": alt}
     plt.close(fig)
-    display(Bundle(data, {"image/png": {"alt": alt}}))
+    present(data, {"image/png": {"alt": alt}})
 
 
 def to_png(fig: Figure) -> bytes:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from .language import Text, t, text
-from .quizzes import WIDTH, choice_buttons, letter
-from .rendering import GREEN, GREY, inline_html, panel, readout_format, show_html, widget_bundle
+from .quizzes import WIDTH, choice_buttons, heading, letter
+from .rendering import GREEN, GREY, inline_html, panel, show_html, widget_bundle
 from .tables import number
 
 CLOSE = 0.05
@@ -55,7 +55,7 @@ class Prediction:
         self.slider = None
         self.feedback = widgets.HTMLMath()
         self.widget = widgets.VBox(
-            [widgets.HTMLMath(f"<b>{inline_html(self.question)}</b>"), *self._controls(step), self.feedback],
+            [heading(self.question), *self._controls(step), self.feedback],
             layout={"width": "100%", "max_width": WIDTH, "margin": "0 0 8px 0"},
         )
 
@@ -69,13 +69,17 @@ class Prediction:
             max=self.high,
             step=step,
             value=(self.low + self.high) / 2,
-            readout_format=readout_format(step),
+            readout=False,
             layout={"width": "22em"},
         )
         button = widgets.Button(description=t("I commit", "Zgaduję"), button_style="info")
         button.on_click(lambda _: self.guess(self.slider.value))
         self.buttons = [button]
-        return [widgets.HBox([self.slider, widgets.Label(self.unit), button])]
+        readout = widgets.Label(
+            self._say(self.slider.value), layout={"min_width": "5em", "margin": "0 0 0 8px"}
+        )
+        self.slider.observe(lambda change: setattr(readout, "value", self._say(change.new)), names="value")
+        return [widgets.HBox([self.slider, readout, button])]
 
     def guess(self, value: float | int) -> None:
         """Commit to a guess, as a click does: a choice, counted from 0, or a number of the slider.

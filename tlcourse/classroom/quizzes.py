@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 
 from .language import Text, t, text
-from .rendering import GREEN, RED, inline_html, panel, widget_bundle
+from .rendering import FONT, GREEN, RED, inline_html, panel, widget_bundle
 
 WIDTH = "52em"
 
@@ -21,12 +21,20 @@ def choice_buttons(choices: Sequence[str], choose: Callable[[int], object]) -> t
             description=letter(index), tooltip=choice, layout={"width": "34px", "flex": "0 0 34px"}
         )
         button.on_click(lambda _, index=index: choose(index))
-        label = widgets.HTMLMath(
-            inline_html(choice), layout={"flex": "1 1 auto", "min_width": "0", "margin": "2px 0 2px 8px"}
-        )
+        label = paragraph(inline_html(choice), layout={"flex": "1 1 auto", "min_width": "0"})
         buttons.append(button)
         rows.append(widgets.HBox([button, label], layout={"width": "100%", "align_items": "flex-start"}))
     return buttons, rows
+
+
+def paragraph(markup: str, **options) -> widgets.HTMLMath:
+    """Text in the page's own size, level with the buttons beside it."""
+    return widgets.HTMLMath(f'<div style="padding: 4px 0 0 6px; {FONT}">{markup}</div>', **options)
+
+
+def heading(question: str) -> widgets.HTMLMath:
+    """A question above its choices."""
+    return widgets.HTMLMath(f'<div style="font-weight: bold; {FONT}">{inline_html(question)}</div>')
 
 
 def letter(index: int) -> str:
@@ -63,7 +71,7 @@ class Quiz:
         self.buttons, rows = choice_buttons([choice for choice, _, _ in self.choices], self.answer)
         self.feedback = widgets.HTMLMath()
         self.widget = widgets.VBox(
-            [widgets.HTMLMath(f"<b>{inline_html(self.question)}</b>"), *rows, self.feedback],
+            [heading(self.question), *rows, self.feedback],
             layout={"width": "100%", "max_width": WIDTH, "margin": "0 0 14px 0"},
         )
 

@@ -34,9 +34,14 @@ class Bundle:
         return str(self.data["text/plain"])
 
 
+def present(data: Mapping[str, object], metadata: Mapping[str, object] | None = None) -> None:
+    """Display representations by MIME type, among them "text/plain"."""
+    display(Bundle(data, metadata))
+
+
 def show_html(markup: str, plain: str, metadata: Mapping[str, object] | None = None) -> None:
     """Display HTML with its twin in plain text."""
-    display(Bundle({"text/html": markup, "text/plain": plain}, metadata))
+    present({"text/html": markup, "text/plain": plain}, metadata)
 
 
 def panel(markup: str, colour: str) -> str:

@@ -2,17 +2,16 @@
 
 import ast
 import inspect
+import itertools
 import sys
 import textwrap
 from pathlib import Path
 
-from IPython.display import display
-
-from .rendering import Bundle
+from .rendering import present
 
 
 def show_source(*objects, docstring: bool = False) -> None:
-    """Display the source of functions, classes or methods, each under the name of its file.
+    """Display the source of functions, classes or methods, under the names of their files.
 
     Args:
         docstring: show the docstrings too.
@@ -24,11 +23,11 @@ def show_source(*objects, docstring: bool = False) -> None:
     if not objects:
         raise ValueError("show_source needs a function, a class or a method")
     markdown, plain = [], []
-    for thing in objects:
-        code, file = source_of(thing, docstring=docstring), file_of(thing)
+    for file, together in itertools.groupby(objects, key=file_of):
+        code = "\n\n\n".join(source_of(thing, docstring=docstring) for thing in together)
         markdown.append(f"<small>`{file}`</small>\n\n```python\n{code}\n```")
         plain.append(f"# {file}\n{code}")
-    display(Bundle({"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n\n".join(plain)}))
+    present({"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n\n".join(plain)})
 
 
 def source_of(thing, docstring: bool = False) -> str:

@@ -1,6 +1,7 @@
 """A widget that answers at once: controls, and below them a figure that is drawn anew when one changes."""
 
 import base64
+import html
 import numbers
 from collections.abc import Callable, Mapping
 
@@ -28,10 +29,15 @@ class Explorer:
     ):
         self.draw, self.controls, self._alt = draw, dict(controls), alt
         self.image = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        # ipywidgets' Image has no alt text (and JupyterLab fails to draw one with a tooltip): the sentence
+        # stands beside it, unseen, where screen readers read it out whenever it changes.
+        self.spoken = widgets.HTML(layout={"height": "1px", "margin": "0", "overflow": "hidden"})
         self._redraw()
         for control in self.controls.values():
             control.observe(self._redraw, names="value")
-        self.widget = widgets.VBox([*self.controls.values(), self.image], layout={"width": "100%"})
+        self.widget = widgets.VBox(
+            [*self.controls.values(), self.image, self.spoken], layout={"width": "100%"}
+        )
 
     @property
     def values(self) -> dict:
@@ -51,7 +57,7 @@ class Explorer:
         self.png = to_png(self.figure)
         plt.close(self.figure)
         self.image.value = self.png
-        self.image.tooltip = self.alt
+        self.spoken.value = f'<span role="status">{html.escape(self.alt)}</span>'
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         static = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
