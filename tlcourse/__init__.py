@@ -1,0 +1,40 @@
+"""tlcourse: transfer learning, one technique in one file.
+
+The names below are loaded when they are first used, so that `import tlcourse` costs next to nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Backbone": "backbones",
+    "load_backbone": "backbones",
+    "FeatureExtractor": "feature_extraction",
+    "encode": "feature_extraction",
+    "knn_predict": "feature_extraction",
+    "linear_probe": "feature_extraction",
+    "TransferLearningModel": "fine_tuning",
+    "discriminative_rates": "fine_tuning",
+    "freeze": "fine_tuning",
+    "unfreeze": "fine_tuning",
+    "History": "training",
+    "evaluate": "training",
+    "fit": "training",
+    "predict": "training",
+    "cache_dir": "runtime",
+    "pick_device": "runtime",
+    "seed_everything": "runtime",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
