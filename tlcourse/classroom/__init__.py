@@ -13,7 +13,7 @@ import importlib
 _HOME = {
     "start_lesson": "lesson",
     "Text": "language",
-    "language": "language",
+    "current_language": "language",
     "t": "language",
     "text": "language",
     "PALETTE": "plots",

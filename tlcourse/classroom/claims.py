@@ -33,9 +33,7 @@ def claim(
         ValueError: no bound is given, or both are.
     """
     if (at_least is None) == (at_most is None):
-        raise ValueError(
-            f"a claim has one bound: give at_least or at_most, got at_least={at_least}, at_most={at_most}"
-        )
+        raise ValueError(f"a claim has one bound: give at_least or at_most, got at_least={at_least}, at_most={at_most}")
     value, bound = float(value), float(at_most if at_least is None else at_least)
     holds = value <= bound if at_least is None else value >= bound  # false for NaN
     sign, said, unit = "≤" if at_least is None else "≥", language.text(text), language.text(unit)

@@ -87,9 +87,7 @@ class Exercise:
         It never raises on the student's account: an exception in their function is a wrong answer.
         """
         if not callable(function):
-            raise TypeError(
-                f"check needs your function itself, without brackets; got {type(function).__name__}"
-            )
+            raise TypeError(f"check needs your function itself, without brackets; got {type(function).__name__}")
         first = random.SystemRandom().randrange(2**31) if seed is None else seed
         trials = []
         for seed in range(first, first + TRIALS):
@@ -111,10 +109,7 @@ class Exercise:
         if problem is None:
             return Verdict("correct", t("Correct.", "Dobrze."))
         for mistake in self.mistakes:
-            if all(
-                self._same(got, self._outcome(mistake.function, inputs, seed))
-                for seed, inputs, _, got in trials
-            ):
+            if all(self._same(got, self._outcome(mistake.function, inputs, seed)) for seed, inputs, _, got in trials):
                 return Verdict("wrong", text(mistake.reason))
         return Verdict("wrong", problem)
 
@@ -133,9 +128,7 @@ class Exercise:
             try:
                 return Outcome(_listed(self.call(asked, *given)), given)
             except Exception as error:  # whatever a student's code raises is an answer, to be explained
-                return Outcome(
-                    None, given, error, getattr(getattr(function, "__code__", None), "co_filename", "")
-                )
+                return Outcome(None, given, error, getattr(getattr(function, "__code__", None), "co_filename", ""))
 
     def _problem(self, inputs: tuple, expected: "Outcome", got: "Outcome") -> str | None:
         """What is wrong with the answer, or None."""
@@ -143,9 +136,7 @@ class Exercise:
             return _exception_reason(got.error, got.file)
         if reason := self._compare(expected.value, got.value):
             return reason if self.compare else f"{_inputs(inputs)}. {t('Answer', 'Wynik')}: {reason}."
-        for index, (original, wanted, left) in enumerate(
-            zip(inputs, expected.inputs, got.inputs, strict=True), 1
-        ):
+        for index, (original, wanted, left) in enumerate(zip(inputs, expected.inputs, got.inputs, strict=True), 1):
             if reason := difference(wanted, left, self.tolerance):
                 if difference(original, wanted, self.tolerance) is None:
                     return t(
@@ -163,9 +154,7 @@ class Exercise:
     def _same(self, one: "Outcome", other: "Outcome") -> bool:
         if one.error is not None or other.error is not None:
             return type(one.error) is type(other.error) and str(one.error) == str(other.error)
-        return not self._compare(other.value, one.value) and not difference(
-            other.inputs, one.inputs, self.tolerance
-        )
+        return not self._compare(other.value, one.value) and not difference(other.inputs, one.inputs, self.tolerance)
 
     def _compare(self, expected, got) -> str | None:
         """The reason why the values differ, or None."""
@@ -174,9 +163,9 @@ class Exercise:
         try:
             reason = self.compare(expected, got)
         except Exception:  # the exercise's own comparison need not know all that a student may return
-            return t(
-                "Your function returns {}; expected {}.", "Twoja funkcja zwraca: {}; powinno być: {}."
-            ).format(_kind(got), _kind(expected))
+            return t("Your function returns {}; expected {}.", "Twoja funkcja zwraca: {}; powinno być: {}.").format(
+                _kind(got), _kind(expected)
+            )
         return None if reason is None else text(reason)
 
 
@@ -202,9 +191,7 @@ def check(name: str, function: Callable) -> Verdict:
     lesson = current_lesson()
     exercises = importlib.import_module(f"{__package__}.checks.e{lesson}").EXERCISES
     if name not in exercises:
-        raise LookupError(
-            f"lesson {lesson} has no exercise {name!r}; it has {', '.join(map(repr, exercises))}"
-        )
+        raise LookupError(f"lesson {lesson} has no exercise {name!r}; it has {', '.join(map(repr, exercises))}")
     verdict = exercises[name].verdict(function)
     mark, colour = {"correct": ("✓", GREEN), "wrong": ("✗", RED), "unanswered": ("…", GREY)}[verdict.status]
     show_html(
@@ -257,9 +244,7 @@ def _first_difference(expected, got, tolerance: float) -> Difference | None:
     elif isinstance(expected, torch.Tensor | np.ndarray | Mapping | list | tuple | torch.nn.Module):
         return "", _kind(expected), _kind(got)
     else:
-        return (
-            None if type(expected) is type(got) and expected == got else ("", _short(expected), _short(got))
-        )
+        return None if type(expected) is type(got) and expected == got else ("", _short(expected), _short(got))
     for place, part, other in parts:
         if found := _first_difference(part, other, tolerance):
             return (place + found[0], *found[1:])
@@ -270,9 +255,7 @@ def _close(expected: complex, got: complex, tolerance: float) -> bool:
     if isinstance(expected, bool | np.bool_) != isinstance(got, bool | np.bool_):
         return False
     both_nan = expected != expected and got != got
-    return bool(
-        both_nan or expected == got or abs(expected - got) <= tolerance * (1 + abs(expected)) < math.inf
-    )
+    return bool(both_nan or expected == got or abs(expected - got) <= tolerance * (1 + abs(expected)) < math.inf)
 
 
 def _tensor_difference(expected: torch.Tensor, got: torch.Tensor, tolerance: float) -> Difference | None:
@@ -292,9 +275,7 @@ def _tensor_difference(expected: torch.Tensor, got: torch.Tensor, tolerance: flo
 
 
 def _make_inputs(inputs: Callable[[torch.Generator], tuple], seed: int) -> tuple:
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # a check must not change the random numbers of the lesson after it
+    with torch.random.fork_rng(devices=[]):  # a check must not change the random numbers of the lesson after it
         torch.manual_seed(seed)
         made = inputs(torch.Generator().manual_seed(seed))
     if not isinstance(made, tuple):
@@ -307,11 +288,7 @@ def _listed(value):
     if isinstance(value, Iterator | list):
         return [_listed(part) for part in value]
     if type(value) in (tuple, dict):
-        return (
-            tuple(map(_listed, value))
-            if type(value) is tuple
-            else {key: _listed(value[key]) for key in value}
-        )
+        return tuple(map(_listed, value)) if type(value) is tuple else {key: _listed(value[key]) for key in value}
     return value
 
 
@@ -319,9 +296,7 @@ def _unanswered(inputs: tuple, expected: Outcome, got: Outcome) -> bool:
     if got.error is not None:
         return isinstance(got.error, Unanswered)
     if got.value is not None:
-        return (
-            isinstance(got.value, list | tuple) and bool(got.value) and all(part is ... for part in got.value)
-        )
+        return isinstance(got.value, list | tuple) and bool(got.value) and all(part is ... for part in got.value)
     if expected.value is not None:
         return True
     # An exercise that only changes its inputs returns None: untouched inputs are no answer yet.

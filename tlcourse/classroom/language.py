@@ -12,7 +12,7 @@ Text = str | tuple[str, str]
 _current = "en"
 
 
-def language() -> str:
+def current_language() -> str:
     """The language in use: "en" or "pl"; English until a lesson says otherwise."""
     return _current
 
@@ -25,9 +25,7 @@ def use_language(lang: str) -> None:
     """
     global _current
     if lang not in LANGUAGES:
-        raise ValueError(
-            f"the course speaks {' and '.join(LANGUAGES)}, not {lang!r}; give lang='en' or lang='pl'"
-        )
+        raise ValueError(f"the course speaks {' and '.join(LANGUAGES)}, not {lang!r}; give lang='en' or lang='pl'")
     _current = lang
 
 

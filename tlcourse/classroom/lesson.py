@@ -36,7 +36,5 @@ def current_lesson() -> str:
         RuntimeError: none was.
     """
     if _slug is None:
-        raise RuntimeError(
-            'no lesson was started; run its first cell: start_lesson("02_fine_tuning", lang="en")'
-        )
+        raise RuntimeError('no lesson was started; run its first cell: start_lesson("02_fine_tuning", lang="en")')
     return _slug

@@ -44,9 +44,7 @@ def style() -> None:
     """Set matplotlib's defaults for the course; `start_lesson` does it."""
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": mpl.cycler(
-                color=[PALETTE[name] for name in PALETTE if name not in ("yellow", "grey")]
-            ),
+            "axes.prop_cycle": mpl.cycler(color=[PALETTE[name] for name in PALETTE if name not in ("yellow", "grey")]),
             "figure.figsize": (7.0, 3.6),
             "figure.dpi": 100,
             "savefig.dpi": 100,
@@ -214,9 +212,7 @@ def confusion(ax: Axes, matrix, names: Sequence[Text]) -> None:
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(names), len(names)):
-        raise ValueError(
-            f"{len(names)} names need a matrix of shape {(len(names), len(names))}; got {matrix.shape}"
-        )
+        raise ValueError(f"{len(names)} names need a matrix of shape {(len(names), len(names))}; got {matrix.shape}")
     # Shades compare the rows as shares: classes need not be of one size.
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)

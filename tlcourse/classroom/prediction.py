@@ -75,9 +75,7 @@ class Prediction:
         button = widgets.Button(description=t("I commit", "Zgaduję"), button_style="info")
         button.on_click(lambda _: self.guess(self.slider.value))
         self.buttons = [button]
-        readout = widgets.Label(
-            self._say(self.slider.value), layout={"min_width": "5em", "margin": "0 0 0 8px"}
-        )
+        readout = widgets.Label(self._say(self.slider.value), layout={"min_width": "5em", "margin": "0 0 0 8px"})
         self.slider.observe(lambda change: setattr(readout, "value", self._say(change.new)), names="value")
         return [widgets.HBox([self.slider, readout, button])]
 
@@ -89,9 +87,7 @@ class Prediction:
         """
         if self.choices is not None:
             if value not in range(len(self.choices)):
-                raise ValueError(
-                    f"choice {value} does not exist; there are {len(self.choices)}, counted from 0"
-                )
+                raise ValueError(f"choice {value} does not exist; there are {len(self.choices)}, counted from 0")
             for button in self.buttons:
                 button.button_style = ""
             self.buttons[value].button_style = "info"
@@ -123,9 +119,7 @@ class Prediction:
             )
             return f"{t('Measured', 'Zmierzono')}: {said}. {invitation}", False
         guessed = self._say(self.committed)
-        start = t("You guessed {}; measured: {}.", "Twoja odpowiedź: {}; zmierzono: {}.").format(
-            guessed, said
-        )
+        start = t("You guessed {}; measured: {}.", "Twoja odpowiedź: {}; zmierzono: {}.").format(guessed, said)
         end, hit = self._judge(measured)
         return f"{start} {end}".strip(), hit
 

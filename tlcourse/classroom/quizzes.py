@@ -17,9 +17,7 @@ def choice_buttons(choices: Sequence[str], choose: Callable[[int], object]) -> t
     """
     buttons, rows = [], []
     for index, choice in enumerate(choices):
-        button = widgets.Button(
-            description=letter(index), tooltip=choice, layout={"width": "34px", "flex": "0 0 34px"}
-        )
+        button = widgets.Button(description=letter(index), tooltip=choice, layout={"width": "34px", "flex": "0 0 34px"})
         button.on_click(lambda _, index=index: choose(index))
         label = paragraph(inline_html(choice), layout={"flex": "1 1 auto", "min_width": "0"})
         buttons.append(button)
@@ -56,9 +54,7 @@ class Quiz:
 
     def __init__(self, question: Text, choices: Sequence[tuple[Text, bool, Text]]):
         self.question = text(question)
-        self.choices = [
-            (text(choice), bool(correct), text(why)) for choice, correct, why in map(_with_reason, choices)
-        ]
+        self.choices = [(text(choice), bool(correct), text(why)) for choice, correct, why in map(_with_reason, choices)]
         if not 2 <= len(self.choices) <= 6:
             raise ValueError(f"{self.question!r} has {len(self.choices)} choices; give two to six")
         if (right := sum(correct for _, correct, _ in self.choices)) != 1:

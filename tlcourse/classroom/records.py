@@ -110,9 +110,7 @@ def _plain(value, where: str):
         return float(f"{value:.6g}")
     if value is None or isinstance(value, bool | int | str):
         return value
-    raise TypeError(
-        f"{where} is a {type(value).__name__}; a record holds numbers, texts, lists and dicts of them"
-    )
+    raise TypeError(f"{where} is a {type(value).__name__}; a record holds numbers, texts, lists and dicts of them")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

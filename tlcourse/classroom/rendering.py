@@ -59,9 +59,7 @@ def inline_html(source: str) -> str:
 
 
 def _code_or_formula(part: str) -> str:
-    return (
-        f"<code>{html.escape(part[1:-1])}</code>" if part.startswith("`") else html.escape(part, quote=False)
-    )
+    return f"<code>{html.escape(part[1:-1])}</code>" if part.startswith("`") else html.escape(part, quote=False)
 
 
 def _prose(part: str) -> str:
@@ -77,7 +75,5 @@ def widget_bundle(widget, fallback: Mapping[str, object], metadata: Mapping[str,
 
 def readout_format(step: float) -> str:
     """The format that shows a slider's number with as many decimals as its step has."""
-    decimals = next(
-        (digits for digits in range(6) if math.isclose(round(step, digits), step, rel_tol=1e-6)), 6
-    )
+    decimals = next((digits for digits in range(6) if math.isclose(round(step, digits), step, rel_tol=1e-6)), 6)
     return f".{decimals}f"

@@ -47,11 +47,7 @@ def file_of(thing) -> str:
     package = sys.modules.get((getattr(definition, "__module__", None) or "").partition(".")[0])
     if package is None or getattr(package, "__file__", None) is None or package.__name__ == "__main__":
         raise TypeError(f"{thing!r} is not defined in a package's file; show what the package defines")
-    home = (
-        Path(package.__file__).parent.parent
-        if hasattr(package, "__path__")
-        else Path(package.__file__).parent
-    )
+    home = Path(package.__file__).parent.parent if hasattr(package, "__path__") else Path(package.__file__).parent
     return Path(inspect.getsourcefile(definition)).relative_to(home).as_posix()
 
 

@@ -26,9 +26,7 @@ def mean_interval(values) -> tuple[np.ndarray, np.ndarray]:
 
     values = np.asarray(values, dtype=float)
     if values.ndim == 0 or len(values) < 2:
-        raise ValueError(
-            f"an interval needs at least two runs, one per seed; got values of shape {values.shape}"
-        )
+        raise ValueError(f"an interval needs at least two runs, one per seed; got values of shape {values.shape}")
     error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
     return values.mean(axis=0), student.ppf(0.975, len(values) - 1) * error
 
@@ -62,9 +60,7 @@ def table(rows: Sequence[Sequence], columns: Sequence[Text], caption: Text | Non
         raise ValueError("the table has no rows; give at least one")
     for index, row in enumerate(cells):
         if len(row) != len(header):
-            raise ValueError(
-                f"row {index} has {len(row)} cells, but there are {len(header)} columns: {header}"
-            )
+            raise ValueError(f"row {index} has {len(row)} cells, but there are {len(header)} columns: {header}")
     title = text(caption) if caption is not None else ""
     show_html(_as_html(header, cells, title), _as_text(header, cells, title))
 
@@ -105,9 +101,7 @@ def _as_html(header: list[str], rows: list[list[str]], caption: str) -> str:
     body = "".join(line("td", row, f"1px solid {LINE}") for row in rows)
     above = f"caption-side: top; text-align: left; padding: 4px; color: {MUTED}"
     title = f'<caption style="{above}">{inline_html(caption)}</caption>' if caption else ""
-    whole = (
-        f"border-collapse: collapse; margin: 4px 0; font-variant-numeric: tabular-nums; color: {TEXT}; {FONT}"
-    )
+    whole = f"border-collapse: collapse; margin: 4px 0; font-variant-numeric: tabular-nums; color: {TEXT}; {FONT}"
     return f'<table style="{whole}">{title}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
 

@@ -24,9 +24,7 @@ class Explorer:
         alt: its sentence.
     """
 
-    def __init__(
-        self, draw: Callable, controls: Mapping[str, widgets.Widget], alt: Callable[..., Text] | None
-    ):
+    def __init__(self, draw: Callable, controls: Mapping[str, widgets.Widget], alt: Callable[..., Text] | None):
         self.draw, self.controls, self._alt = draw, dict(controls), alt
         self.image = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         # ipywidgets' Image has no alt text (and JupyterLab fails to draw one with a tooltip): the sentence
@@ -35,9 +33,7 @@ class Explorer:
         self._redraw()
         for control in self.controls.values():
             control.observe(self._redraw, names="value")
-        self.widget = widgets.VBox(
-            [*self.controls.values(), self.image, self.spoken], layout={"width": "100%"}
-        )
+        self.widget = widgets.VBox([*self.controls.values(), self.image, self.spoken], layout={"width": "100%"})
 
     @property
     def values(self) -> dict:
@@ -46,9 +42,7 @@ class Explorer:
 
     def _redraw(self, change=None) -> None:
         drawn = self.draw(**self.values)
-        self.figure, alt = (
-            drawn if isinstance(drawn, tuple) else (drawn, self._alt(**self.values) if self._alt else "")
-        )
+        self.figure, alt = drawn if isinstance(drawn, tuple) else (drawn, self._alt(**self.values) if self._alt else "")
         if not isinstance(self.figure, Figure):
             raise TypeError(
                 f"draw must return a Figure, or a Figure and its alt text; got {type(self.figure).__name__}"
@@ -116,9 +110,7 @@ def _control(name: str, given, label: str) -> widgets.Widget:
     if isinstance(given, tuple) and len(given) == 3 and all(_is_number(value) for value in given):
         low, high, step = given
         if not (low < high and step > 0):
-            raise ValueError(
-                f"{name}: a range is (low, high, step) with low < high and step > 0; got {given}"
-            )
+            raise ValueError(f"{name}: a range is (low, high, step) with low < high and step > 0; got {given}")
         look |= {"min": low, "max": high, "step": step, "value": low, "continuous_update": False}
         if all(isinstance(value, int) for value in given):
             return widgets.IntSlider(**look)
