@@ -349,9 +349,7 @@ def test_code_that_differs_between_the_languages(checkout):
     only(inspection.same_program(english, polish), "its code cells are not those")
 
 
-@pytest.mark.parametrize(
-    "link", ["03_none.ipynb", "../../README.md", "picture.png", "../en/03_none.ipynb#Tiny"]
-)
+@pytest.mark.parametrize("link", ["03_none.ipynb", "../../README.md", "picture.png"])
 def test_links_that_lead_nowhere(checkout, link):
     lesson = lesson_with(checkout, ("Read on.", f"[on]({link})"))
     only(inspection.links_lead_somewhere(lesson, ["02_tiny"]), link, "leads nowhere")
