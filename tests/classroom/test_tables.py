@@ -60,6 +60,11 @@ def test_a_column_with_words_stands_to_the_left(shown):
     assert markup.count("text-align: right") == 3  # the middle column: its heading and two cells
 
 
+def test_each_kind_of_cell_is_shown_plainly(shown):
+    table([[None, True, np.int64(2000), np.float32(0.25), 12.345, 2345.6, float("nan")]], list("abcdefg"))
+    assert repr(shown[0]).splitlines()[-1].split() == ["–", "✓", "2000", "0.250", "12.3", "2346", "nan"]
+
+
 def test_a_ragged_or_empty_table_is_refused(shown):
     with pytest.raises(ValueError, match="row 1 has 1 cells, but there are 2 columns"):
         table([["a", 1], ["b"]], ["m", "n"])

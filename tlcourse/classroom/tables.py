@@ -1,6 +1,7 @@
 """Small tables, and means with their uncertainty."""
 
 import html
+import numbers
 import re
 from collections.abc import Sequence
 
@@ -46,8 +47,8 @@ def table(rows: Sequence[Sequence], columns: Sequence[Text], caption: Text | Non
     """Display a small table; numbers stand to the right.
 
     Args:
-        rows: each as long as `columns`; texts (strings or pairs) and numbers. A fraction is shown with three
-            decimals: give a string, for example by `mean_pm`, where you want it otherwise.
+        rows: each as long as `columns`; texts (strings or pairs), numbers, yes or no, None for nothing. A float
+            is shown with three decimals: give a string, by `mean_pm` say, where you want it otherwise.
         columns: the headings.
         caption: stands above the table.
 
@@ -66,20 +67,21 @@ def table(rows: Sequence[Sequence], columns: Sequence[Text], caption: Text | Non
 
 
 def _cell(value) -> str:
+    if value is None:
+        return "–"
     if isinstance(value, str | tuple):
         return text(value)
-    if isinstance(value, bool | int | np.integer) or float(value).is_integer() and abs(value) >= 1000:
-        return str(int(value)) if not isinstance(value, bool) else ("✓" if value else "✗")
+    if isinstance(value, bool | np.bool_):
+        return "✓" if value else "✗"
+    if isinstance(value, numbers.Integral):
+        return str(value)
     value = float(value)
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[-+−]?\d[\d\s.,e+-]*(±\s*[\d.]+)?\s*[%×]?", cell) is not None or cell in (
-        "",
-        "–",
-        "nan",
-    )
+    signed = r"[-+−]?\d[\d.,e+-]*"
+    return cell in ("–", "nan", "inf") or bool(re.fullmatch(rf"{signed}(\s*±\s*{signed})?(\s*[%×s])?", cell))
 
 
 def _numeric_columns(header: list[str], rows: list[list[str]]) -> list[bool]:
