@@ -1,4 +1,4 @@
-"""Feature extraction: features in order, encoded once; the probe is logistic regression, by scikit-learn as reference."""
+"""Feature extraction: features in order, encoded once; the probe is what scikit-learn's logistic regression is."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 
 from tlcourse import feature_extraction
 from tlcourse.backbones import load_backbone
-from tlcourse.feature_extraction import FeatureExtractor, knn_predict, linear_probe
+from tlcourse.feature_extraction import FeatureExtractor, group_features, knn_predict, linear_probe
 
 
 def clouds(n=90, d=12, classes=3, seed=0):
@@ -75,6 +75,21 @@ def test_what_was_encoded_once_is_read_the_next_time(tmp_path, monkeypatch):
     backbone.groups.stem[2].running_mean += 1  # other weights
     with pytest.raises(AssertionError, match="encoded again"):
         extractor.extract_features(images(), progress=False)
+
+
+def test_features_by_group_end_in_the_features(extractor):
+    by_group = group_features(extractor.backbone, images(), batch_size=4, device="cpu", progress=False)
+    assert [*by_group] == [name for name, _ in extractor.backbone.groups.named_children()]
+    torch.testing.assert_close(by_group["features"], extractor.extract_features(images(), progress=False))
+    stem = extractor.backbone.groups.stem(images()).detach().mean((2, 3))
+    torch.testing.assert_close(by_group["stem"], stem)
+    assert not any(group._forward_hooks for group in extractor.backbone.groups)
+
+
+def test_tokens_are_averaged():
+    vit = load_backbone("vit_b_32", weights=None)
+    by_group = group_features(vit, torch.rand(2, 3, 224, 224), device="cpu", progress=False)
+    assert {tuple(features.shape) for features in by_group.values()} == {(2, 768)}
 
 
 def test_wrong_images_are_refused(extractor):

@@ -11,7 +11,7 @@ _HOME = {
     "Backbone": "backbones",
     "load_backbone": "backbones",
     "FeatureExtractor": "feature_extraction",
-    "encode": "feature_extraction",
+    "group_features": "feature_extraction",
     "knn_predict": "feature_extraction",
     "linear_probe": "feature_extraction",
     "TransferLearningModel": "fine_tuning",

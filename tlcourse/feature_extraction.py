@@ -52,13 +52,13 @@ def linear_probe(features: Tensor, labels: Tensor, penalty: float = 100.0) -> nn
     z = (x - mean) / std
     weight = z.new_zeros(classes, z.shape[1], requires_grad=True)
     bias = z.new_zeros(classes, requires_grad=True)
-    solver = torch.optim.LBFGS([weight, bias], max_iter=500, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
+    solver = torch.optim.LBFGS([weight, bias], max_iter=500, tolerance_grad=1e-5, line_search_fn="strong_wolfe")
 
     def objective() -> Tensor:
         solver.zero_grad()
-        loss = F.cross_entropy(z @ weight.T + bias, labels, reduction="sum") + penalty / 2 * weight.square().sum()
+        loss = F.cross_entropy(z @ weight.T + bias, labels) + penalty / (2 * len(z)) * weight.square().sum()
         loss.backward()
-        return loss
+        return loss  # of the mean over the examples, so that one tolerance suits every number of them
 
     solver.step(objective)
     with torch.no_grad():
@@ -97,6 +97,46 @@ def knn_predict(train_features: Tensor, train_labels: Tensor, features: Tensor, 
     votes = features.new_zeros(len(features), int(train_labels.max()) + 1)
     # All similarities together weigh less than one vote, so they decide between equal numbers of votes only.
     return votes.scatter_add(1, train_labels[index], 1 + nearest / (2 * k + 1)).argmax(1)
+
+
+def group_features(
+    backbone: Backbone,
+    images: Tensor,
+    *,
+    batch_size: int = 100,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> dict[str, Tensor]:
+    """The features after each layer group, averaged over positions.
+
+    Args:
+        backbone: of convolutions, whose groups give (B, D, H, W), or of tokens, (B, T, D).
+        images: (N, 3, H, W), uint8 or floats in [0, 1].
+
+    Returns:
+        A tensor (N, D) by the name of each group, from the stem to the last.
+
+    Raises:
+        TypeError, ValueError: see `backbones.check_images`.
+    """
+    check_images(images)
+    positions = {4: (2, 3), 3: (1,), 2: ()}
+    features: dict[str, list[Tensor]] = {name: [] for name, _ in backbone.groups.named_children()}
+
+    def keep(name: str):
+        def hook(group: nn.Module, inputs: tuple, output: Tensor) -> None:
+            over = positions[output.ndim]
+            features[name].append((output.mean(over) if over else output).cpu())
+
+        return hook
+
+    hooks = [group.register_forward_hook(keep(name)) for name, group in backbone.groups.named_children()]
+    try:
+        predict(backbone, images, batch_size=batch_size, device=device, progress=progress)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: torch.cat(batches) for name, batches in features.items()}
 
 
 class FeatureExtractor:
