@@ -160,6 +160,7 @@ def test_a_lesson_is_read(checkout):
         ('tags=["quiz"]', 'tags=["quizz"]', "unknown tag 'quizz'"),
         ('tags=["quiz"]', 'tags=["hint"]', "belongs to a markdown cell"),
         ('tags=["quiz"]', 'tag=["quiz"]', "unknown tag"),
+        ('tags=["quiz"]', 'tags="quiz"', "'quiz' is not of type 'array'"),
         ('tags=["exercise"]', 'tags=["check"]', "without its exercise"),
         ("total = 1 + 1", "%matplotlib inline", "`%matplotlib inline` is a magic"),
         ("total = 1 + 1", "!ls", "magic"),
@@ -275,9 +276,7 @@ def test_a_notebook_is_deterministic(checkout):
 
 
 def test_the_digest_ignores_comments_and_docstrings_only():
-    def code(text):
-        return machine.canonical(machine.without_docstrings(ast.parse(text)))
-
+    code = machine.code_of
     one = 'def f(x):\n    """Doc."""\n    return x + 1\n'
     assert code(one) == code('def f(x):\n    """Other\n    doc."""\n\n    return x + 1  # why\n')
     assert code(one) != code(one.replace("1", "2"))

@@ -282,6 +282,7 @@ POLISH = "To jest zdanie, którego nikt nie przetłumaczył, więc zostało."
         ("Read on.", POLISH, "not in English: «To jest zdanie"),
         ("# Dodaj do siebie.", f"# - {ENGLISH}", "not in Polish"),
         ("![krzywa](", f"![{ENGLISH}](", "not in Polish"),
+        ('"Ile płytek jest dobrych?"', f'"{ENGLISH}"', "not in Polish"),
         ("measured = 0.5", "measured = 0.5  # the mean of all", "`# the mean of all` stands in both"),
         ("measured = 0.5", "measured = 0.5  # en: mean", "a line of its own"),
         ("measured = 0.5", 'def f():\n    """Half."""', "the docstring of f stands in both languages"),

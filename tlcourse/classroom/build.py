@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -100,6 +101,9 @@ def read_lesson(path: Path) -> Lesson:
         notebook = jupytext.reads(text, fmt=FORMAT)
     except yaml.YAMLError as error:
         raise LessonError(f"{path.name}: the header is not valid YAML: {error}") from error
+    except nbformat.ValidationError as error:
+        told = f"a cell's metadata are wrong: {error.message}"
+        raise LessonError(f'{path.name}: {told}; write them as tags=["hint"], lang="en"') from error
     header = read_header(path, notebook.metadata)
     number = path.stem[:2]
     lines = marker_lines(text, len(notebook.cells))
@@ -221,10 +225,10 @@ def check_twins(path: Path, cells: list[Cell]) -> None:
     if (i := unpaired([cell.lang for cell in cells])) is not None:
         other = {"en": "pl", "pl": "en"}[cells[i].lang]
         where = "follow" if other == "pl" else "precede"
-        raise LessonError(f'{name(path, cells[i])}: its twin lang="{other}" must {where} it; write it')
+        raise LessonError(f'{place(path, cells[i])}: its twin lang="{other}" must {where} it; write it')
     for one, two in pairwise(cells):
         if one.lang == "en" and (one.tags, one.slide) != (two.tags, two.slide):
-            raise LessonError(f"{name(path, two)}: tags and slide_type must be as in its English twin")
+            raise LessonError(f"{place(path, two)}: tags and slide_type must be as in its English twin")
 
 
 def check_setup(path: Path, cells: list[Cell]) -> None:
@@ -233,9 +237,9 @@ def check_setup(path: Path, cells: list[Cell]) -> None:
     if first is None or "setup" not in first.tags:
         raise LessonError(f'{path.name}: the first code cell must be the setup: `# %% tags=["setup"]`')
     if first.source.count('lang="en"') != 1 or f'start_lesson("{path.stem}"' not in first.source:
-        raise LessonError(f'{name(path, first)}: the setup must call start_lesson("{path.stem}", lang="en")')
+        raise LessonError(f'{place(path, first)}: the setup must call start_lesson("{path.stem}", lang="en")')
     if extra := [cell for cell in cells if "setup" in cell.tags][1:]:
-        raise LessonError(f"{name(path, extra[0])}: a second setup; a lesson has one")
+        raise LessonError(f"{place(path, extra[0])}: a second setup; a lesson has one")
 
 
 def check_exercises(path: Path, cells: list[Cell]) -> None:
@@ -244,12 +248,12 @@ def check_exercises(path: Path, cells: list[Cell]) -> None:
     for cell in cells:
         if "solution" in cell.tags:
             if not open_exercise:
-                raise LessonError(f"{name(path, cell)}: a solution without its exercise before it; add it")
+                raise LessonError(f"{place(path, cell)}: a solution without its exercise before it; add it")
             open_exercise = False
         open_exercise = open_exercise or "exercise" in cell.tags
 
 
-def name(path: Path, cell: Cell) -> str:
+def place(path: Path, cell: Cell) -> str:
     """A cell as messages name it: file, line and first words."""
     return f"{path.name}:{cell.line or '?'}: cell «{(cell.source.splitlines() or ['(empty)'])[0][:60]}»"
 
@@ -352,7 +356,7 @@ def digest(notebook: NotebookNode, modules: Iterable[str], shown: Iterable[str],
     docstrings count only as comments of `shown` modules, whose source the notebook displays.
     """
     cells = [cell.source for cell in code_cells(notebook)]
-    parts = [canonical(without_docstrings(ast.parse(source))) for source in cells]
+    parts = [code_of(source) for source in cells]
     for module in sorted(modules):
         parts += [module, module_code(module, comments=module in shown)]
     for file in sorted(Path(root, "data", "recorded").glob("*.json")):
@@ -368,7 +372,7 @@ def module_code(module: str, comments: bool = False) -> str:
     if not path.exists():  # renamed or removed since: different from any code
         return f"no module {module}"
     text = path.read_text(encoding="utf-8")
-    parts = [canonical(without_docstrings(ast.parse(text)))]
+    parts = [code_of(text)]
     if comments:
         lines = dict(enumerate(text.splitlines(), 1))
         for docstring in docstrings(ast.parse(text)):
@@ -380,18 +384,20 @@ def module_code(module: str, comments: bool = False) -> str:
     return "\n".join(parts)
 
 
+@cache
+def code_of(text: str) -> str:
+    """What Python code does, as text: the same for any comments, docstrings and layout."""
+    tree = ast.parse(text)
+    for docstring in docstrings(tree):
+        docstring.value = ast.Constant("")
+    return canonical(tree)
+
+
 def docstrings(tree: ast.AST) -> list[ast.Expr]:
     """The docstring nodes of a module, its classes and functions."""
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = [node for node in ast.walk(tree) if isinstance(node, owners)]
     return [node.body[0] for node in nodes if ast.get_docstring(node, clean=False) is not None]
-
-
-def without_docstrings(tree: ast.Module) -> ast.Module:
-    """The tree with its docstrings emptied (in place)."""
-    for docstring in docstrings(tree):
-        docstring.value = ast.Constant("")
-    return tree
 
 
 def canonical(node: object) -> str:
@@ -491,7 +497,7 @@ def progress(lesson: Lesson, lang: str):
 
     def show(number: int, total: int, cell: NotebookNode) -> None:
         if sys.stdout.isatty():
-            print(f"\r{lang}/{lesson.slug}  cell {number}/{total}\x1b[K", end="\r", flush=True)
+            print(f"  {lang}/{lesson.slug}  cell {number}/{total}", end="\r", flush=True)
 
     return show
 

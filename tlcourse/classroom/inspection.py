@@ -310,6 +310,10 @@ def one_language_each(lesson: Lesson) -> list[str]:
                     told = f"not in {LANGUAGE_NAMES[lang]}: «{sentence}»"
                     problems.append(f"{where}: {told}; translate it")
             continue
+        for pair in text_pairs(cell.source):
+            for lang, one in zip(LANGUAGES, pair, strict=True):
+                for sentence in foreign_sentences(read_prose(one).text, lang):
+                    problems.append(f"{where}: not in {LANGUAGE_NAMES[lang]}: «{sentence}»; translate it")
         for lang in LANGUAGES:
             for comment in comments(in_language(cell.source, lang)):
                 if re.match(r"#\s*(?:en|pl):", comment):
