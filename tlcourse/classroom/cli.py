@@ -50,9 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "lab"
     use_language(system_language())
     help_wanted = flag(arguments, "--help", "-h")
-    if (
-        command == "build" and not help_wanted
-    ):  # there --lang says which notebooks: it is the builder's to read
+    if command == "build" and not help_wanted:  # there --lang says which notebooks: it is the builder's to read
         from .build import main as build
 
         return build(arguments)
@@ -81,9 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         from .doctor import examine
 
         return examine(ROOT)
-    raise SystemExit(
-        t(f"There is no command {command!r}.", f"Nie ma polecenia {command!r}.") + "\n\n" + text(HELP)
-    )
+    raise SystemExit(t(f"There is no command {command!r}.", f"Nie ma polecenia {command!r}.") + "\n\n" + text(HELP))
 
 
 def system_language() -> str:
@@ -107,9 +103,7 @@ def option(arguments: list[str], name: str, allowed: Sequence[str]) -> str | Non
         del arguments[i : i + (1 if equals else 2)]
         if value not in allowed:
             known = ", ".join(allowed)
-            raise SystemExit(
-                t(f"{name} {value}: give one of {known}.", f"{name} {value}: podaj jedno z {known}.")
-            )
+            raise SystemExit(t(f"{name} {value}: give one of {known}.", f"{name} {value}: podaj jedno z {known}."))
         return value
     return None
 

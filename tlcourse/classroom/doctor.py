@@ -58,9 +58,7 @@ def examine(root: Path) -> int:
 def python(root: Path) -> Iterator[Finding]:
     """The Python that runs."""
     version = ".".join(map(str, sys.version_info[:3]))
-    too_old = (
-        t("use Python 3.10 or later", "użyj Pythona 3.10 lub nowszego") if sys.version_info < (3, 10) else ""
-    )
+    too_old = t("use Python 3.10 or later", "użyj Pythona 3.10 lub nowszego") if sys.version_info < (3, 10) else ""
     yield Finding(f"Python {version}, {sys.executable}", too_old)
 
 
@@ -80,9 +78,7 @@ def packages(root: Path) -> Iterator[Finding]:
             yield Finding(t(f"{name} is missing", f"brakuje pakietu {name}"), reinstall(root))
             continue
         if not requirement.specifier.contains(version, prereleases=True):
-            yield Finding(
-                f"{name} {version}", t("needed: ", "potrzeba: ") + f"{requirement}; {reinstall(root)}"
-            )
+            yield Finding(f"{name} {version}", t("needed: ", "potrzeba: ") + f"{requirement}; {reinstall(root)}")
         elif name in SHOWN:
             other = tested.get(name) not in (None, version.partition("+")[0])
             note = t(f" (tested: {tested[name]})", f" (sprawdzona: {tested[name]})") if other else ""
@@ -106,9 +102,7 @@ def tested_versions(root: Path) -> dict[str, str]:
 def reinstall(root: Path) -> str:
     """How to install the course again into the environment that runs."""
     if Path(sys.prefix).resolve() == (root / ".venv").resolve():
-        return t(
-            "delete the folder .venv, then: python course.py", "usuń katalog .venv, potem: python course.py"
-        )
+        return t("delete the folder .venv, then: python course.py", "usuń katalog .venv, potem: python course.py")
     return "python -m pip install --constraint constraints.txt --editable ."
 
 
@@ -121,8 +115,8 @@ def torch_and_device(root: Path) -> Iterator[Finding]:
         advice = reinstall(root)
         if "torchvision::nms" in str(error):
             advice = t(
-                "torch and torchvision come from two places, one without CUDA. Install both from "
-                "one: python -m pip uninstall torch torchvision, then python -m pip install torch torchvision",
+                "torch and torchvision come from two places, one without CUDA. Install both from one: "
+                "python -m pip uninstall torch torchvision, then python -m pip install torch torchvision",
                 "torch i torchvision są z dwóch źródeł, z jednego bez CUDA. Zainstaluj oba z jednego: "
                 "python -m pip uninstall torch torchvision, potem python -m pip install torch torchvision",
             )
@@ -159,9 +153,7 @@ def learn2learn(root: Path) -> Iterator[Finding]:
             ),
         )
         return
-    trial = subprocess.run(
-        [sys.executable, "-c", "import learn2learn"], capture_output=True, text=True, timeout=300
-    )
+    trial = subprocess.run([sys.executable, "-c", "import learn2learn"], capture_output=True, text=True, timeout=300)
     name = f"learn2learn {metadata.version('learn2learn')}"
     if trial.returncode:
         yield Finding(f"{name}: {trial.stderr.strip().splitlines()[-1]}", "python course.py learn2learn")
@@ -200,9 +192,7 @@ def resources(root: Path) -> Iterator[Finding]:
     disk = shutil.disk_usage(root).free / 1e9
     yield Finding(
         t(f"{disk:.0f} GB of disk free", f"wolne na dysku: {disk:.0f} GB"),
-        t(f"free at least {FREE_DISK_GB} GB", f"zwolnij co najmniej {FREE_DISK_GB} GB")
-        if disk < FREE_DISK_GB
-        else "",
+        t(f"free at least {FREE_DISK_GB} GB", f"zwolnij co najmniej {FREE_DISK_GB} GB") if disk < FREE_DISK_GB else "",
     )
     memory = psutil.virtual_memory()
     free, total = memory.available / 1e9, memory.total / 1e9

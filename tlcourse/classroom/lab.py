@@ -13,9 +13,7 @@ OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false
 POLISH = {"@jupyterlab/translation-extension:plugin": {"locale": "pl_PL"}}
 
 
-def open_lab(
-    root: Path, lesson: str, lang: str, *, fresh: bool = False, options: list[str] | None = None
-) -> int:
+def open_lab(root: Path, lesson: str, lang: str, *, fresh: bool = False, options: list[str] | None = None) -> int:
     """Open JupyterLab on the lesson (a number or a file's name) and return when it ends.
 
     The reader works on copies in `work/`; JupyterLab is served as it is by default (loopback, with a

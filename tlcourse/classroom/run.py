@@ -221,9 +221,7 @@ def run_lessons(root: Path, lessons: list[str], lang: str, device: str) -> int:
 
 def run_lesson(notebook: Path, device: str) -> bool:
     """Execute one lesson with a line of progress and print what came of it; whether it went through."""
-    with tqdm(
-        desc=notebook.stem, unit="", leave=False, bar_format="{desc} {bar:20} {n}/{total} {elapsed}"
-    ) as bar:
+    with tqdm(desc=notebook.stem, unit="", leave=False, bar_format="{desc} {bar:20} {n}/{total} {elapsed}") as bar:
 
         def show_cell(number: int, total: int, cell: NotebookNode) -> None:
             bar.total, bar.n = total, number
@@ -250,8 +248,7 @@ def refuse_without_cuda() -> None:
     if not torch.cuda.is_available():
         raise SystemExit(
             t(
-                "--device cuda: torch sees no CUDA GPU here. Use --device auto or cpu; "
-                "`tlcourse doctor` tells more.",
+                "--device cuda: torch sees no CUDA GPU here. Use --device auto or cpu; `tlcourse doctor` tells more.",
                 "--device cuda: torch nie widzi tu karty z CUDA. Użyj --device auto albo cpu; "
                 "więcej powie `tlcourse doctor`.",
             )

@@ -18,9 +18,7 @@ def run_tests(root: Path, *, fast: bool = False, options: list[str] | None = Non
     The browser's tests are left out: `pytest -m browser` runs them.
     """
     options = options or []
-    parts = {
-        t("unit tests", "testy jednostkowe"): lambda: run_pytest(root, "-m", "not browser", "tests", *options)
-    }
+    parts = {t("unit tests", "testy jednostkowe"): lambda: run_pytest(root, "-m", "not browser", "tests", *options)}
     if not fast:
         # Lax: outputs differ from machine to machine; what must hold is asserted by the lessons' claims.
         nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
