@@ -41,12 +41,8 @@ def linear_probe(features: Tensor, labels: Tensor, penalty: float = 100.0) -> nn
 
     Paper: Alain and Bengio 2016, linear classifier probes, arXiv 1610.01644.
     """
-    _check_labelled(features, labels)
-    if penalty < 0:
-        raise ValueError(f"penalty is {penalty}; it must not be negative")
+    _check_probe(features, labels, penalty)
     x, classes = features.detach().double(), int(labels.max()) + 1
-    if missing := sorted(set(range(classes)) - set(labels.tolist())):
-        raise ValueError(f"no example of class {missing[0]}; number the classes from 0 to {classes - 1} without a gap")
     mean, std = x.mean(0), x.std(0, correction=0)
     std = torch.where(std > 0, std, 1)  # a constant feature tells nothing; leave it at 0
     z = (x - mean) / std
@@ -221,3 +217,12 @@ def _check_labelled(features: Tensor, labels: Tensor) -> None:
         )
     if labels.is_floating_point() or labels.min() < 0:
         raise ValueError(f"labels must be class numbers from 0 on (integers), not {labels.dtype} from {labels.min()}")
+
+
+def _check_probe(features: Tensor, labels: Tensor, penalty: float) -> None:
+    _check_labelled(features, labels)
+    if penalty < 0:
+        raise ValueError(f"penalty is {penalty}; it must not be negative")
+    last = int(labels.max())
+    if missing := sorted(set(range(last)) - set(labels.tolist())):
+        raise ValueError(f"no example of class {missing[0]}; number the classes from 0 to {last} without a gap")
