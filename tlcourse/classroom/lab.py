@@ -100,7 +100,12 @@ def copy_lessons(root: Path, fresh: str | None = None) -> list[str]:
                 kept.append(name)
                 continue
             moment = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-            os.replace(copy, copy.with_name(f"{copy.stem}.{moment}.ipynb"))
+            old = copy.with_name(f"{copy.stem}.{moment}.ipynb")
+            os.replace(copy, old)
+            print(
+                t("Your copy is kept as ", "Twoja kopia jest teraz w ") + f"work/{old.parent.name}/{old.name}",
+                flush=True,
+            )
         if not copy.exists() or digest(copy) != new:
             write(copy, source.read_bytes())
         copied[name] = new
