@@ -28,7 +28,8 @@ WINDOWS = os.name == "nt"
 VENV_PYTHON = os.path.join(VENV, "Scripts", "python.exe") if WINDOWS else os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, ".tlcourse-complete")  # written last: with it, the environment is whole
 LOG = os.path.join(VENV, "install.log")
-DISK_GB = 8 if sys.platform.startswith("linux") else 3  # on Linux torch brings the CUDA libraries along
+# On Linux torch brings the CUDA libraries along: 6.5 GB in the end, more while it unpacks.
+DISK_GB = 10 if sys.platform.startswith("linux") else 3
 
 # The C files in learn2learn's package do not compile on today's Python: these two tools make them anew.
 LEARN2LEARN = 'learn2learn==0.2.0 --config-settings="--build-option=build_ext"\n'
@@ -239,7 +240,7 @@ def step(title, command, verbose):
 
 def explain(output, otherwise, fatal=True):
     """Tell the trouble that a failed step's output shows and end; an unknown one ends it only if fatal."""
-    log = t("\nEverything it said: ", "\nWszystko, co powiedziała instalacja: ") + LOG
+    log = t("\nAll that was said: ", "\nCały przebieg: ") + LOG if os.path.exists(LOG) else ""
     for pattern, english, polski in TROUBLES:
         if re.search(pattern, output):
             fail(t(english, polski).format(gb=DISK_GB, python=sys.version.split()[0]) + log)
@@ -255,11 +256,17 @@ def run(title, command, verbose, **options):
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
                              errors="replace", **options)
     try:
-        show(title + " …", verbose)
+        if verbose or not sys.stdout.isatty():
+            print(title + " …")
+            sys.stdout.flush()
         for line in child.stdout:
             lines.append(line)
             item = progress(line, item)
-            show(line.rstrip() if verbose else title + " … " + item, verbose)
+            if verbose:
+                print(line.rstrip())
+                sys.stdout.flush()
+            else:
+                write_over(title + " … " + item)
         status = child.wait()
     finally:
         if child.poll() is None:  # Ctrl-C reached the child as well: let it tidy up
@@ -270,7 +277,7 @@ def run(title, command, verbose, **options):
         if os.path.isdir(VENV):
             with open(LOG, "a", encoding="utf-8") as file:
                 file.write("\n$ " + " ".join(command) + "\n" + "".join(lines))
-    show("", verbose)
+    write_over("")
     result = t("failed", "nie udało się") if status else "ok"
     print("{0}: {1} ({2:.0f} s)".format(title, result, time.time() - start))
     return status, "".join(lines)
@@ -290,12 +297,9 @@ def progress(line, item):
     return item
 
 
-def show(text, verbose):
-    """Print a line when verbose; else write it over the last one, on a terminal only."""
-    if verbose:
-        print(text)
-        sys.stdout.flush()
-    elif sys.stdout.isatty():
+def write_over(text):
+    """Write a line over the last one, on a terminal; nothing elsewhere."""
+    if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns - 1
         sys.stdout.write("\r" + text[:width].ljust(width) + "\r")
         sys.stdout.flush()

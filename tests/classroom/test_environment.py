@@ -39,7 +39,7 @@ def test_conda_installs_the_project_itself(project):
     """No list of its own that could drift: Python, pip, and the rest from pyproject.toml and constraints.txt."""
     environment = yaml.safe_load(read("environment.yml"))
     conda, pip = environment["dependencies"][:-1], environment["dependencies"][-1]["pip"]
-    assert pip == ["--constraint constraints.txt", "--editable ."]
+    assert pip == ["-c constraints.txt", "-e ."]
     names = {re.split(r"[=<>]", package)[0]: package for package in conda}
     assert set(names) == {"python", "pip"}
     python = names["python"].partition("=")[2].strip("=") + ".0"
