@@ -1,0 +1,1 @@
+"""Data for the lessons: functions that return tensors, and say what these are made of."""
