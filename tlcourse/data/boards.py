@@ -436,7 +436,7 @@ def _route(rng: np.random.Generator) -> tuple[list[list[Point]], float]:
         for k in range(number):
             off = (k - number / 2) * spacing
             # tan(22.5°), about 0.4, keeps parallel traces at their distance through the bend.
-            a = bend - math.copysign(off * 0.4, off * step)
+            a = bend - math.copysign(0.4, step) * off
             points = [(-1.0, start + off), (a, start + off)]
             points += [(a + abs(step), start + off + step), (BOARD + 1, start + off + step)]
             traces.append([(y, x) for x, y in points] if vertical else points)
