@@ -61,7 +61,7 @@ from tlcourse.feature_extraction import FeatureExtractor, group_features, knn_pr
 # ## The idea
 #
 # Imagine a watchmaker who is hired to inspect circuit boards. Nobody teaches her to see: she has told fine edges,
-# shiny metal and tiny parts from one another for years. You show her a few boards of each kind, she says «I see», and
+# shiny metal and tiny parts from one another for years. You show her a few boards of each kind, she says “I see”, and
 # starts. Her eyes stay as they are; only the last step, from what she sees to the name of the defect, is new.
 #
 # Feature extraction does the same with a network:
@@ -75,7 +75,7 @@ from tlcourse.feature_extraction import FeatureExtractor, group_features, knn_pr
 #
 # Wyobraź sobie zegarmistrzynię zatrudnioną do kontroli płytek drukowanych. Nikt nie uczy jej patrzeć: od lat odróżnia
 # cienkie krawędzie, błyszczący metal i maleńkie części. Pokazujesz jej po kilka płytek każdego rodzaju, ona mówi
-# «rozumiem» i zaczyna pracę. Jej oczy się nie zmieniają; nowy jest tylko ostatni krok: od tego, co widzi, do nazwy wady.
+# „rozumiem” i zaczyna pracę. Jej oczy się nie zmieniają; nowy jest tylko ostatni krok: od tego, co widzi, do nazwy wady.
 #
 # Ekstrakcja cech (ang. *feature extraction*) robi to samo z siecią:
 #
@@ -196,10 +196,8 @@ show(
 
 # %% tags=["predict"]
 guess = Prediction(
-    t(
-        "A linear probe on features of photographs of dogs and boats: what accuracy on the boards, with 800 labelled images?",
-        "Sonda liniowa na cechach wyuczonych na psach i łodziach: jaka będzie jej dokładność na płytkach przy 800 obrazach?",
-    ),
+    t("A linear probe on features of photographs of dogs and boats: what accuracy on the boards, with 800 labelled images?",
+      "Sonda liniowa na cechach wyuczonych na psach i łodziach: jaka będzie jej dokładność na płytkach przy 800 obrazach?"),
     low=0, high=100, unit="%",
 )
 guess
@@ -374,10 +372,10 @@ for name in (t("pretrained", "wstępnie wytrenowana"), t("pixels", "piksele")):
 
 # %% [markdown] lang="en"
 # Pixels find boards of the same colour. The features find boards with the same *thing* on them, in other colours and at other
-# places. That is what «seeing» means here.
+# places. That is what “seeing” means here.
 # %% [markdown] lang="pl"
 # Piksele znajdują płytki w tym samym kolorze. Cechy znajdują płytki, na których jest *to samo*, choć w innych kolorach i w innych
-# miejscach. To właśnie znaczy tutaj «widzieć».
+# miejscach. To właśnie znaczy tutaj „widzieć”.
 
 # %% [markdown] lang="en"
 # ## Explore: which layer?
