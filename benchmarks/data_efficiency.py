@@ -1,13 +1,15 @@
 """Record how accuracy on the boards grows with the number of labelled images, for five ways to learn.
 
     python benchmarks/data_efficiency.py
+    python benchmarks/data_efficiency.py "from scratch" "all layers"
 
-Each method gets the same images in the same eight turns and reflections, and the same number of gradient steps; the
-small network gets twice as many, and the large one from scratch, once, three times as many. The curves stand in
-lesson 02. Written to data/recorded/data_efficiency.json.
+All methods get the same images. All but the probe, which sees them as they are, get them in the same eight turns and
+reflections, and the same number of gradient steps; the small network gets twice as many. The curves stand in lesson 02.
+Written to data/recorded/data_efficiency.json after each method; methods that are not named keep what is recorded there.
 """
 
 import math
+import sys
 import time
 
 import torch
@@ -15,13 +17,15 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tlcourse.backbones import Normalize, load_backbone
-from tlcourse.classroom import save_record
+from tlcourse.classroom import recorded, save_record
+from tlcourse.classroom.run import ROOT
 from tlcourse.data.boards import CLASSES, load_boards
 from tlcourse.feature_extraction import linear_probe
-from tlcourse.fine_tuning import LayerGroups, TransferLearningModel, dihedral, random_view
+from tlcourse.fine_tuning import TransferLearningModel, dihedral, random_view
 from tlcourse.runtime import seed_everything
 from tlcourse.training import evaluate, fit, predict
 
+FOLDER = ROOT / "data" / "recorded"
 SIZES = [25, 50, 100, 200, 400, 800]
 SEEDS = range(3)
 STEPS = 250  # of gradient descent, at least
@@ -36,11 +40,13 @@ def small_network() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(192, len(CLASSES)))
 
 
-def train(network: nn.Module, views: Tensor, labels: Tensor, rates: list[dict], seed: int, steps: int = STEPS) -> None:
+def train(
+    network: nn.Module, views: Tensor, labels: Tensor, parameters: list[dict], seed: int, steps: int = STEPS
+) -> None:
     """One cycle of learning rates with AdamW; views (n, V, …) of each image."""
     per_epoch = math.ceil(len(labels) / 32)
     epochs = math.ceil(steps / per_epoch)
-    optimizer = torch.optim.AdamW(rates, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, weight_decay=0.01)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=epochs * per_epoch
     )
@@ -62,33 +68,33 @@ def main() -> None:
     images, labels, test_images, test_labels = load_boards()
     test = test_images, test_labels
     views = dihedral(images)
-    pretrained = LayerGroups(*load_backbone().groups)
+    pretrained = load_backbone().groups
     maps = predict(pretrained[:6], views.flatten(0, 1), progress=True).unflatten(0, (800, 8))
     test_maps = predict(pretrained[:6], test_images)
     features, test_features = (predict(pretrained[6:], part) for part in (maps[:, 0], test_maps))
 
-    def probe(chosen: Tensor, seed: int) -> float:
-        network = linear_probe(features[chosen], labels[chosen])
+    def probe(subset: Tensor, seed: int) -> float:
+        network = linear_probe(features[subset], labels[subset])
         return evaluate(network, (test_features, test_labels))["accuracy"]
 
-    def last_blocks(chosen: Tensor, seed: int) -> float:
+    def last_blocks(subset: Tensor, seed: int) -> float:
         model = TransferLearningModel(len(CLASSES))
         model.unfreeze_layers(3)
         _, rest = model.split()
-        train(rest, maps[chosen], labels[chosen], model.parameter_groups(8e-3, decay=1.25), seed)
+        train(rest, maps[subset], labels[subset], model.parameter_groups(8e-3, decay=1.25), seed)
         return evaluate(rest, (test_maps, test_labels))["accuracy"]
 
-    def whole(weights: str | None, lr: float, decay: float, steps: int = STEPS):
-        def method(chosen: Tensor, seed: int) -> float:
+    def whole(weights: str | None, lr: float, decay: float):
+        def method(subset: Tensor, seed: int) -> float:
             model = TransferLearningModel(len(CLASSES), freeze_layers=False, backbone=load_backbone(weights=weights))
-            train(model, views[chosen], labels[chosen], model.parameter_groups(lr, decay), seed, steps)
+            train(model, views[subset], labels[subset], model.parameter_groups(lr, decay), seed)
             return evaluate(model, test)["accuracy"]
 
         return method
 
-    def small(chosen: Tensor, seed: int) -> float:
+    def small(subset: Tensor, seed: int) -> float:
         network = small_network()
-        train(network, views[chosen], labels[chosen], [{"params": network.parameters(), "lr": 4e-3}], seed, 2 * STEPS)
+        train(network, views[subset], labels[subset], [{"params": network.parameters(), "lr": 4e-3}], seed, 2 * STEPS)
         return evaluate(network, test)["accuracy"]
 
     methods = {
@@ -97,11 +103,13 @@ def main() -> None:
         "small network": (small, SIZES),
         "all layers": (whole("DEFAULT", 8e-3, 1.5), [100, 800]),
         "from scratch": (whole(None, 4e-3, 1), [100, 800]),
-        "from scratch, longer": (whole(None, 4e-3, 1, 3 * STEPS), [800]),
     }
-    results = {}
-    bar = tqdm(total=sum(len(sizes) for _, sizes in methods.values()) * len(SEEDS))
-    for name, (method, sizes) in methods.items():
+    chosen = sys.argv[1:] or list(methods)
+    if unknown := set(chosen) - set(methods):
+        raise SystemExit(f"no method {', '.join(sorted(unknown))}; there are {', '.join(methods)}")
+    bar = tqdm(total=sum(len(methods[name][1]) for name in chosen) * len(SEEDS))
+    for name in chosen:
+        method, sizes = methods[name]
         runs = []
         for seed in SEEDS:
             order = torch.randperm(800, generator=torch.Generator().manual_seed(seed))
@@ -112,8 +120,11 @@ def main() -> None:
                 bar.update()
                 bar.set_postfix_str(f"{name} {n}: {row[-1]:.3f}")
             runs.append(row)
-        results[name] = {"sizes": sizes, "accuracy": runs}
-    save_record("data_efficiency", __file__, SEEDS, {"steps": STEPS, "methods": results}, time.perf_counter() - start)
+        done = recorded("data_efficiency").results["methods"] if (FOLDER / "data_efficiency.json").exists() else {}
+        done[name] = {"sizes": sizes, "accuracy": runs}
+        save_record(
+            "data_efficiency", __file__, SEEDS, {"steps": STEPS, "methods": done}, seconds=time.perf_counter() - start
+        )
 
 
 if __name__ == "__main__":

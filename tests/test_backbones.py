@@ -49,12 +49,61 @@ def test_bytes_and_floats_give_the_same_features(bundled):
     torch.testing.assert_close(bundled(images), bundled(images.float() / 255))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_other_floats_are_taken_as_images_too(bundled, dtype):
+    images = torch.rand(1, 3, 64, 64).to(dtype)
+    torch.testing.assert_close(bundled(images), bundled(images.float()))
+    torch.testing.assert_close(bundled.preprocess(images), bundled.preprocess(images.float()))
+
+
+def test_a_transformer_says_which_size_it_needs():
+    with pytest.raises(ValueError, match="224×224 pixels, not 96×96.*preprocess"):
+        load_backbone("vit_b_32", weights=None)(torch.rand(1, 3, 96, 96))
+
+
+def test_preprocessing_is_that_of_the_weights():
+    """Reference: torchvision's own transform of EfficientNetV2-S, which crops 384 pixels without a margin."""
+    backbone = load_backbone("efficientnet_v2_s", weights=None)
+    images = torch.rand(1, 3, 400, 500)
+    transforms = models.EfficientNet_V2_S_Weights.DEFAULT.transforms()
+    expected = transforms(images) * torch.tensor(transforms.std).view(3, 1, 1) + torch.tensor(transforms.mean).view(
+        3, 1, 1
+    )
+    assert (backbone.preprocess(images) - expected).abs().max() < 1e-3
+
+
+def test_the_classifier_is_torchvisions_own():
+    torch.manual_seed(0)
+    network = load_classifier("mobilenet_v3_small", weights=None)
+    torch.manual_seed(0)
+    reference = models.mobilenet_v3_small(weights=None).eval()
+    images = torch.rand(2, 3, 96, 96)
+    torch.testing.assert_close(network(images), reference(network[0].groups.stem[0](images)))
+
+
+def test_normalisation_belongs_to_the_fingerprint(bundled):
+    other = load_backbone()
+    other.groups.stem[0].mean += 0.1
+    assert backbones.fingerprint(other) != backbones.fingerprint(bundled)
+
+
 def test_a_damaged_bundled_file_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "weights.pth"
     file.write_bytes(backbones.bundled_weights().read_bytes()[:-1])
     monkeypatch.setattr(backbones, "bundled_weights", lambda: file)
     with pytest.raises(RuntimeError, match="damaged.*Reinstall"):
         load_backbone()
+
+
+def test_inception_networks_transform_their_input_within_the_stem(monkeypatch):
+    """Their pretrained weights come with an input transform; with it, too, the first group is one that trains."""
+    real = models.get_model
+    monkeypatch.setattr(models, "get_model", lambda name, **options: real(name, transform_input=True, **options))
+    backbone = load_backbone("googlenet", weights=None)
+    assert all(list(group.parameters()) for group in backbone.groups)
+    images, stem = torch.rand(1, 3, 64, 64), backbone.groups.stem
+    network = real("googlenet", weights=None, aux_logits=False, init_weights=False, transform_input=True)
+    torch.testing.assert_close(stem[1](images), network._transform_input(images))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -92,6 +92,27 @@ def test_tokens_are_averaged():
     assert {tuple(features.shape) for features in by_group.values()} == {(2, 768)}
 
 
+def test_swin_transformers_keep_their_channels_last():
+    swin = load_backbone("swin_t", weights=None)
+    by_group = group_features(swin, torch.rand(2, 3, 96, 96), device="cpu", progress=False)
+    assert [features.shape[1] for features in by_group.values()] == [96, 96, 192, 192, 384, 384, 768, 768, 768]
+
+
+def test_a_damaged_cache_is_named(tmp_path, extractor):
+    cached = FeatureExtractor(extractor.backbone, cache_dir=tmp_path, device="cpu")
+    cached.extract_features(images(2), progress=False)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:50])
+    with pytest.raises(RuntimeError, match=f"{file.name} is damaged; delete it"):
+        cached.extract_features(images(2), progress=False)
+
+
+def test_labels_may_be_of_any_integer_type():
+    x, y = clouds()
+    torch.testing.assert_close(linear_probe(x, y.int()).weight, linear_probe(x, y).weight)
+    assert torch.equal(knn_predict(x, y.to(torch.uint8), x), knn_predict(x, y, x))
+
+
 def test_wrong_images_are_refused(extractor):
     with pytest.raises(ValueError, match="divide by 255"):
         extractor.extract_features(images().float())
@@ -141,6 +162,10 @@ X, Y = clouds(12)
         (lambda: linear_probe(X, Y - 1), "class numbers from 0"),
         (lambda: linear_probe(X, 2 * Y), "no example of class 1"),
         (lambda: linear_probe(X, Y, penalty=-1), "negative"),
+        (lambda: linear_probe(X, Y, penalty=float("nan")), "negative"),
+        (lambda: linear_probe(X, 0 * Y), "two classes or more"),
+        (lambda: linear_probe(X * float("nan"), Y), "NaN"),
+        (lambda: knn_predict(X / 0, Y, X), "infinite"),
         (lambda: knn_predict(X, Y, X[:, :2]), r"\(M, 12\)"),
         (lambda: knn_predict(X, Y, X, k=0), "between 1 and"),
         (lambda: knn_predict(X, Y, X, k=13), "training examples, 12"),

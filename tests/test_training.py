@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tlcourse.training import evaluate, evaluation_mode, fit, predict
+from tlcourse.training import History, evaluate, evaluation_mode, fit, predict
 
 DEVICES = [
     "cpu",
@@ -167,9 +167,42 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     model = network()
     fit(model, blobs(), optimizer=adam(model), epochs=1, seed=1, checkpoint=file, progress=False)
     before = file.read_bytes()
-    with pytest.raises(ValueError, match="another run.*delete"):
-        fit(model, blobs(), optimizer=adam(model), epochs=2, seed=2, checkpoint=file, progress=False)
+    with pytest.raises(ValueError, match="another run.*seed 1 there, 2 here.*delete"):
+        fit(model, blobs(), optimizer=adam(model), epochs=1, seed=2, checkpoint=file, progress=False)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epochs": 5}, "epochs 2 there, 5 here"),
+        ({"validation": blobs(30), "patience": 1}, "patience None there, 1 here, validation images 0 there, 30 here"),
+        ({"optimizer": torch.optim.SGD}, "optimizer Adam there, SGD here"),
+        ({"model": nn.Linear(2, 3)}, "model"),
+    ],
+)
+def test_a_changed_run_is_refused_before_anything_is_loaded(tmp_path, change, words):
+    file = tmp_path / "folder that is not there" / "run.pt"
+
+    def run(model, optimizer=torch.optim.Adam, **settings):
+        settings = {"train": blobs(), "epochs": 2} | settings
+        fit(model, **settings, optimizer=optimizer(model.parameters(), 0.01), checkpoint=file, progress=False)
+
+    run(network())
+    other = {"model": network(seed=1)} | change
+    before = {name: tensor.clone() for name, tensor in other["model"].state_dict().items()}
+    with pytest.raises(ValueError, match=words):
+        run(**other)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in other["model"].state_dict().items())
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+    file = tmp_path / "notes.pt"
+    file.write_text("not a checkpoint")
+    model = network()
+    with pytest.raises(ValueError, match="not a checkpoint of fit"):
+        fit(model, blobs(), optimizer=adam(model), epochs=1, checkpoint=file, progress=False)
+    assert file.read_text() == "not a checkpoint"
 
 
 def test_predict_keeps_order_and_mode():
@@ -187,6 +220,8 @@ def test_evaluate_counts():
     logits = torch.tensor([[2.0, 0], [0, 1], [3, 0], [0, 5]])
     scores = evaluate(nn.Identity(), (logits, torch.tensor([0, 1, 1, 1])), device="cpu")
     assert scores["accuracy"] == 0.75
+    expected = -logits.log_softmax(1)[torch.arange(4), torch.tensor([0, 1, 1, 1])].mean().item()
+    assert scores["loss"] == pytest.approx(expected)
 
 
 X, Y = blobs(6)
@@ -198,6 +233,8 @@ X, Y = blobs(6)
         ({"train": (X, Y[:5])}, "6 inputs and 5 labels"),
         ({"train": (X[:0], Y[:0])}, "one or more"),
         ({"train": (X, Y.float())}, "torch.int64"),
+        ({"train": (X, Y - 100)}, "class numbers from 0 on"),
+        ({"train": [X, Y, X]}, "pair of tensors"),
         ({"validation": (X[:2], Y[:3])}, "validation has 2 inputs"),
         ({"epochs": 0}, "epochs is 0"),
         ({"batch_size": 0}, "batch_size 0"),
@@ -214,8 +251,14 @@ def test_unusable_arguments_are_refused(change, words):
 
 def test_nothing_to_train_is_an_error():
     model, other = network(), network()
-    with pytest.raises(ValueError, match="none of the model's trainable"):
+    with pytest.raises(ValueError, match="lacks 6 of the model's 6 trainable"):
         fit(model, (X, Y), optimizer=adam(other), epochs=1)
+    with pytest.raises(ValueError, match="lacks 4 of the model's 6.*replace layers"):
+        fit(model, (X, Y), optimizer=adam(model[0]), epochs=1)
+    with pytest.raises(ValueError, match="no best epoch"):
+        _ = History().best_epoch
+    with pytest.raises(ValueError, match="data has 0 inputs"):
+        evaluate(model, (X[:0], Y[:0]))
     optimizer = adam(model)
     model.requires_grad_(False)
     with pytest.raises(ValueError, match="frozen"):

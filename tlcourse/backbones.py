@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,7 @@ class Normalize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         check_images(images, values=False)
-        if images.dtype == torch.uint8:
-            images = images.to(self.mean.dtype) / 255
+        images = _unit_range(images, self.mean.dtype)
         # Depthwise convolutions run about twice as fast on a CPU with the channels innermost.
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
@@ -48,35 +48,48 @@ class Backbone(nn.Module):
         name: what the network is called.
         feature_dim: the length of a feature vector.
         image_size: side, in pixels, of the images on which it was trained.
+        resize_size: the short side, in pixels, before the centre of that size is cropped.
+        interpolation: of that resizing, `"bicubic"` or `"bilinear"`.
+        channel_dim: the dimension of the channels in what a group gives: 1 for convolutions, (B, C, H, W); -1 for
+            transformers, (B, tokens, C) or (B, H, W, C).
 
     The network normalises its input itself: it takes floats in [0, 1] or bytes (uint8).
     """
 
-    def __init__(self, groups: dict[str, nn.Module], *, name: str, feature_dim: int, image_size: int):
+    def __init__(
+        self,
+        groups: dict[str, nn.Module],
+        *,
+        name: str,
+        feature_dim: int,
+        image_size: int,
+        resize_size: int,
+        interpolation: str,
+        channel_dim: int = 1,
+    ):
         super().__init__()
-        self.groups = nn.Sequential()
-        for group, layers in groups.items():
-            self.groups.add_module(group, layers)
-        self.name, self.feature_dim, self.image_size = name, feature_dim, image_size
+        self.groups = nn.Sequential(OrderedDict(groups))
+        self.name, self.feature_dim, self.channel_dim = name, feature_dim, channel_dim
+        self.image_size, self.resize_size, self.interpolation = image_size, resize_size, interpolation
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to features (B, feature_dim)."""
         return self.groups(images)
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Resize the short side and crop the centre, as in training: (B, 3, H, W) to (B, 3, S, S), in [0, 1].
+        """Resize the short side and crop the centre, as when the network's accuracy was measured.
 
-        The short side becomes S / 0.875, the usual margin (256 pixels for S = 224).
+        Images (B, 3, H, W) become (B, 3, S, S) with values in [0, 1].
 
         Raises:
             TypeError, ValueError: see `check_images`.
         """
         check_images(images)
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = _unit_range(images, torch.float32)
         height, width = images.shape[-2:]
-        scale = round(self.image_size / 0.875) / min(height, width)
+        scale = self.resize_size / min(height, width)
         size = (max(self.image_size, round(height * scale)), max(self.image_size, round(width * scale)))
-        images = F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
+        images = F.interpolate(images, size, mode=self.interpolation, antialias=True).clamp(0, 1)
         top, left = ((side - self.image_size) // 2 for side in size)
         return images[..., top : top + self.image_size, left : left + self.image_size]
 
@@ -102,15 +115,11 @@ def check_images(images: Tensor, values: bool = True) -> None:
     if images.ndim != 4:
         raise ValueError(f"images have shape {shape}; a batch (B, 3, H, W) is needed")
     if shape[1] != 3:
-        hint = (
-            "move the channels forward by images.permute(0, 3, 1, 2)"
-            if shape[3] == 3
-            else (
-                "repeat a grey channel by images.expand(-1, 3, -1, -1)"
-                if shape[1] == 1
-                else "give three colour channels"
-            )
-        )
+        hint = "give three colour channels"
+        if shape[1] == 1:
+            hint = "repeat a grey channel by images.expand(-1, 3, -1, -1)"
+        elif shape[3] == 3:
+            hint = "move the channels forward by images.permute(0, 3, 1, 2)"
         raise ValueError(f"images have shape {shape}, so {shape[1]} channels; 3 are needed: {hint}")
     if 0 in shape:
         raise ValueError(f"images have shape {shape}: there is nothing in them")
@@ -121,12 +130,14 @@ def check_images(images: Tensor, values: bool = True) -> None:
     if values:
         low, high = (bound.item() for bound in images.detach().aminmax())
         if not (0 <= low and high <= 1):  # also true of NaN
-            hint = (
-                "divide by 255, or give uint8"
-                if high > 1 and low >= 0
-                else ("the network normalises its input itself, so do not normalise before")
-            )
+            hint = "the network normalises its input itself, so do not normalise before"
+            if low >= 0 and high > 1:
+                hint = "divide by 255, or give uint8"
             raise ValueError(f"images have values from {low:.3g} to {high:.3g}; floats must lie in [0, 1]: {hint}")
+
+
+def _unit_range(images: Tensor, dtype: torch.dtype) -> Tensor:
+    return images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
 
 
 def load_backbone(name: str = BUNDLED, weights: str | None = "DEFAULT") -> Backbone:
@@ -202,7 +213,9 @@ def _bundled(weights: str | None) -> tuple[Backbone, nn.Module]:
     groups = {"stem": nn.Sequential(Normalize((0.5,) * 3, (0.5,) * 3), network.conv_stem, network.bn1)}
     groups |= {f"block{number}": block for number, block in enumerate(network.blocks, start=1)}
     groups["features"] = nn.Sequential(network.conv_head, network.bn2, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    backbone = Backbone(groups, name=BUNDLED, feature_dim=network.num_features, image_size=224)
+    backbone = Backbone(
+        groups, name=BUNDLED, feature_dim=network.num_features, image_size=224, resize_size=256, interpolation="bicubic"
+    )
     return backbone, network.classifier
 
 
@@ -220,7 +233,7 @@ def _torchvision(name: str, weights: str | None) -> tuple[Backbone, nn.Module]:
         near = difflib.get_close_matches(name, [BUNDLED, *names], n=3) or [BUNDLED]
         raise ValueError(f"no network is called {name!r}; did you mean {' or '.join(near)}?")
     choices = models.get_model_weights(name)
-    if weights is not None and weights not in (known := ["DEFAULT", *choices.__members__]):
+    if weights is not None and weights not in (known := list(choices.__members__)):
         raise ValueError(f"{name} has no weights called {weights!r}; there are {', '.join(known)} and None")
     chosen = choices[weights] if weights else None
     if chosen:
@@ -232,9 +245,20 @@ def _torchvision(name: str, weights: str | None) -> tuple[Backbone, nn.Module]:
     transforms = (chosen or choices.DEFAULT).transforms()
     groups, classifier = _chain(network)
     first = next(iter(groups))
-    groups = {"stem": nn.Sequential(Normalize(transforms.mean, transforms.std), groups.pop(first)), **groups}
-    feature_dim = classifier.in_channels if isinstance(classifier, nn.Conv2d) else classifier.in_features
-    return Backbone(groups, name=name, feature_dim=feature_dim, image_size=transforms.crop_size[0]), classifier
+    before = [Normalize(transforms.mean, transforms.std)]
+    if getattr(network, "transform_input", False):
+        before.append(Lambda(network._transform_input))
+    groups = {"stem": nn.Sequential(*before, groups.pop(first)), **groups}
+    backbone = Backbone(
+        groups,
+        name=name,
+        feature_dim=classifier.in_channels if isinstance(classifier, nn.Conv2d) else classifier.in_features,
+        image_size=transforms.crop_size[0],
+        resize_size=transforms.resize_size[0],
+        interpolation=transforms.interpolation.value,
+        channel_dim=-1 if isinstance(network, models.VisionTransformer | models.SwinTransformer) else 1,
+    )
+    return backbone, classifier
 
 
 def _chain(network: nn.Module) -> tuple[dict[str, nn.Module], nn.Module]:
@@ -260,8 +284,6 @@ def _chain(network: nn.Module) -> tuple[dict[str, nn.Module], nn.Module]:
         trunk.append(("avgpool", nn.AdaptiveAvgPool2d(1)))
     if not any(isinstance(layer, nn.Flatten) for layer in everything):
         trunk.append(("flatten", nn.Flatten()))
-    if getattr(network, "transform_input", False):
-        trunk.insert(0, ("input", _Call(network._transform_input)))
     return _grouped([*trunk, *((f"head_{i}", layer) for i, layer in enumerate(before))]), classifier
 
 
@@ -273,8 +295,7 @@ def _grouped(chain: list[tuple[str, nn.Module]]) -> dict[str, nn.Module]:
     groups: dict[str, list[nn.Module]] = {}
     growing = False  # the last group consists of single layers and has not met a pooling yet
     for name, layer in chain:
-        single = not any(True for _ in layer.children())
-        weightless = not any(True for _ in layer.parameters())
+        single, weightless = not list(layer.children()), not list(layer.parameters())
         if groups and (weightless or (single and growing)):
             groups[next(reversed(groups))].append(layer)
         else:
@@ -284,7 +305,7 @@ def _grouped(chain: list[tuple[str, nn.Module]]) -> dict[str, nn.Module]:
     return {name: layers[0] if len(layers) == 1 else nn.Sequential(*layers) for name, layers in groups.items()}
 
 
-class _Call(nn.Module):
+class Lambda(nn.Module):
     """A function as a layer."""
 
     def __init__(self, function):
@@ -302,8 +323,15 @@ class _Patches(nn.Module):
         super().__init__()
         self.conv_proj, self.class_token = vit.conv_proj, vit.class_token
         self.pos_embedding, self.dropout = vit.encoder.pos_embedding, vit.encoder.dropout
+        self.size = (vit.image_size, vit.image_size)
 
     def forward(self, images: Tensor) -> Tensor:
+        if images.shape[-2:] != self.size:
+            given, needed = ("×".join(map(str, size)) for size in (images.shape[-2:], self.size))
+            raise ValueError(
+                f"this network takes images of {needed} pixels, not {given}; resize them by the backbone's "
+                "preprocess, or by FeatureExtractor(…, resize=True)"
+            )
         patches = self.conv_proj(images).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.class_token.expand(len(images), -1, -1), patches], dim=1)
         return self.dropout(tokens + self.pos_embedding)
@@ -367,9 +395,9 @@ def _weights_only() -> Iterator[None]:
 
 
 def fingerprint(module: nn.Module) -> str:
-    """SHA-256 of a module's weights and buffers: equal exactly if they are."""
+    """SHA-256 of a module's parameters and buffers: equal exactly if they are."""
     digest = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -5,16 +5,16 @@ DeCAF, arXiv 1310.1531; Sharif Razavian et al. 2014, CNN features off-the-shelf,
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .backbones import BUNDLED, Backbone, check_images, fingerprint, load_backbone
-from .runtime import pick_device
+from .backbones import BUNDLED, Backbone, Lambda, check_images, fingerprint, load_backbone
+from .runtime import pick_device, replacing
 from .training import predict
 
 
@@ -42,7 +42,7 @@ def linear_probe(features: Tensor, labels: Tensor, penalty: float = 100.0) -> nn
     Paper: Alain and Bengio 2016, linear classifier probes, arXiv 1610.01644.
     """
     _check_probe(features, labels, penalty)
-    x, classes = features.detach().double(), int(labels.max()) + 1
+    x, labels, classes = features.detach().double(), labels.long(), int(labels.max()) + 1
     mean, std = x.mean(0), x.std(0, correction=0)
     std = torch.where(std > 0, std, 1)  # a constant feature tells nothing; leave it at 0
     z = (x - mean) / std
@@ -83,16 +83,12 @@ def knn_predict(train_features: Tensor, train_labels: Tensor, features: Tensor, 
     Raises:
         ValueError: shapes, labels or k that do not fit.
     """
-    _check_labelled(train_features, train_labels)
-    if features.ndim != 2 or features.shape[1] != train_features.shape[1]:
-        raise ValueError(f"features have shape {tuple(features.shape)}; (M, {train_features.shape[1]}) is needed")
-    if not 1 <= k <= len(train_features):
-        raise ValueError(f"k is {k}; it must lie between 1 and the number of training examples, {len(train_features)}")
+    _check_neighbours(train_features, train_labels, features, k)
     similarity = F.normalize(features, dim=1) @ F.normalize(train_features, dim=1).T
     nearest, index = similarity.topk(k, dim=1)
     votes = features.new_zeros(len(features), int(train_labels.max()) + 1)
     # All similarities together weigh less than one vote, so they decide between equal numbers of votes only.
-    return votes.scatter_add(1, train_labels[index], 1 + nearest / (2 * k + 1)).argmax(1)
+    return votes.scatter_add(1, train_labels.long()[index], 1 + nearest / (2 * k + 1)).argmax(1)
 
 
 def group_features(
@@ -106,7 +102,7 @@ def group_features(
     """The features after each layer group, averaged over positions.
 
     Args:
-        backbone: of convolutions, whose groups give (B, D, H, W), or of tokens, (B, T, D).
+        backbone: whose groups give (B, D, H, W), (B, tokens, D) or, the last, (B, D).
         images: (N, 3, H, W), uint8 or floats in [0, 1].
 
     Returns:
@@ -116,13 +112,12 @@ def group_features(
         TypeError, ValueError: see `backbones.check_images`.
     """
     check_images(images)
-    positions = {4: (2, 3), 3: (1,), 2: ()}
     features: dict[str, list[Tensor]] = {name: [] for name, _ in backbone.groups.named_children()}
 
     def keep(name: str):
         def hook(group: nn.Module, inputs: tuple, output: Tensor) -> None:
-            over = positions[output.ndim]
-            features[name].append((output.mean(over) if over else output).cpu())
+            positions = [dim for dim in range(1, output.ndim) if dim != backbone.channel_dim % output.ndim]
+            features[name].append((output.mean(positions) if positions else output).cpu())
 
         return hook
 
@@ -140,7 +135,7 @@ class FeatureExtractor:
 
     Args:
         model_name: a name that `load_backbone` knows, or a `Backbone`.
-        weights: as in `load_backbone`.
+        weights: as in `load_backbone`; a given `Backbone` keeps its own.
         resize: first resize and crop the images to the size on which the network was trained; otherwise they keep
             their own, which is faster if they are smaller.
         batch_size: how many images are encoded at once.
@@ -182,14 +177,17 @@ class FeatureExtractor:
         check_images(images)
         file = self._cache_file(images)
         if file and file.exists():
-            return load_file(file)["features"]
-        network = nn.Sequential(_Resize(self.backbone), self.backbone) if self.resize else self.backbone
+            try:
+                return load_file(file)["features"]
+            except (SafetensorError, KeyError) as error:
+                raise RuntimeError(f"{file} is damaged; delete it, and the features are computed again") from error
+        network = self.backbone
+        if self.resize:
+            network = nn.Sequential(Lambda(self.backbone.preprocess), network)
         features = predict(network, images, batch_size=self.batch_size, device=self.device, progress=progress)
         if file:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_suffix(f".{os.getpid()}.part")
-            save_file({"features": features.contiguous()}, unfinished)
-            os.replace(unfinished, file)
+            with replacing(file) as unfinished:
+                save_file({"features": features.contiguous()}, unfinished)
         return features
 
     def _cache_file(self, images: Tensor) -> Path | None:
@@ -201,15 +199,6 @@ class FeatureExtractor:
         return self.cache_dir / f"{key.hexdigest()[:32]}.safetensors"
 
 
-class _Resize(nn.Module):
-    def __init__(self, backbone: Backbone):
-        super().__init__()
-        self.preprocess = backbone.preprocess
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.preprocess(images)
-
-
 def _check_labelled(features: Tensor, labels: Tensor) -> None:
     if features.ndim != 2 or labels.shape != features.shape[:1] or len(labels) == 0:
         raise ValueError(
@@ -217,12 +206,24 @@ def _check_labelled(features: Tensor, labels: Tensor) -> None:
         )
     if labels.is_floating_point() or labels.min() < 0:
         raise ValueError(f"labels must be class numbers from 0 on (integers), not {labels.dtype} from {labels.min()}")
+    if not features.isfinite().all():
+        raise ValueError("features hold NaN or infinite numbers; look at the images that they come from")
+
+
+def _check_neighbours(train_features: Tensor, train_labels: Tensor, features: Tensor, k: int) -> None:
+    _check_labelled(train_features, train_labels)
+    if features.ndim != 2 or features.shape[1] != train_features.shape[1]:
+        raise ValueError(f"features have shape {tuple(features.shape)}; (M, {train_features.shape[1]}) is needed")
+    if not 1 <= k <= len(train_features):
+        raise ValueError(f"k is {k}; it must lie between 1 and the number of training examples, {len(train_features)}")
 
 
 def _check_probe(features: Tensor, labels: Tensor, penalty: float) -> None:
     _check_labelled(features, labels)
-    if penalty < 0:
+    if not penalty >= 0:  # also true of NaN
         raise ValueError(f"penalty is {penalty}; it must not be negative")
     last = int(labels.max())
+    if last == 0:
+        raise ValueError("all labels are of class 0; a classifier needs two classes or more")
     if missing := sorted(set(range(last)) - set(labels.tolist())):
         raise ValueError(f"no example of class {missing[0]}; number the classes from 0 to {last} without a gap")

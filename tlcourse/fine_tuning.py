@@ -4,6 +4,7 @@ Replace the head, decide which layer groups may move and how fast, and train on 
 arXiv 1411.1792; Howard and Ruder 2018 (discriminative rates), arXiv 1801.06146.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -71,7 +72,7 @@ class TransferLearningModel(nn.Module):
     Args:
         num_classes: of the new task.
         freeze_layers: begin with the whole backbone frozen, so that only the head is trained.
-        backbone: a name that `load_backbone` knows, or a `Backbone`.
+        backbone: a name that `load_backbone` knows, or a `Backbone`, which becomes part of the model (no copy).
         dropout: share of the features that are dropped before the head in training.
 
     Example, with the last three groups and the head trained, each earlier group more slowly:
@@ -93,10 +94,8 @@ class TransferLearningModel(nn.Module):
         if isinstance(backbone, str):
             backbone = load_backbone(backbone)
         self.feature_dim, self.dropout = backbone.feature_dim, dropout
-        self.layers = LayerGroups()
-        for name, group in backbone.groups.named_children():
-            self.layers.add_module(name, group)
-        self.layers.add_module("head", self._new_head(num_classes))
+        groups = dict(backbone.groups.named_children())
+        self.layers = LayerGroups(OrderedDict(groups, head=self._new_head(num_classes)))
         self.unfreeze_layers(0 if freeze_layers else len(self.layers) - 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -121,10 +120,12 @@ class TransferLearningModel(nn.Module):
             freeze(group)
         for group in self.layers[most - num_layers :]:
             unfreeze(group)
+        self.layers.train(self.training)
 
     def replace_head(self, num_classes: int) -> None:
         """Put a new, untrained head on the backbone, for another task."""
-        self.layers.head = self._new_head(num_classes).to(next(self.parameters()).device)
+        head = self._new_head(num_classes).to(next(self.parameters()).device)
+        self.layers.head = head.train(self.training)
 
     def parameter_groups(self, lr: float, decay: float = 2.6) -> list[dict]:
         """The trainable parameters for an optimizer, each layer group at its rate (see `discriminative_rates`).
@@ -161,10 +162,15 @@ def dihedral(images: Tensor, views: Sequence[int] = range(8)) -> Tensor:
     """The turns by 90° and the reflections of images, as views: (B, C, H, W) to (B, len(views), C, H, W).
 
     View v < 4 is turned v times to the left; view v >= 4 is reflected first, then turned v - 4 times. View 0 is the
-    image itself. Side lengths must be equal.
+    image itself.
+
+    Raises:
+        ValueError: the images are not square, or a view is not one of 0 to 7.
     """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"images have shape {tuple(images.shape)}; only square ones can be turned by 90°")
+    if not set(views) <= set(range(8)):
+        raise ValueError(f"views are {list(views)}; there are 0 to 7")
     flipped = images.flip(-1)
     return torch.stack([torch.rot90(flipped if v >= 4 else images, v % 4, (-2, -1)) for v in views], dim=1)
 

@@ -1,9 +1,11 @@
 """Where and how things run: the device, the seeds, the folder for what is computed once."""
 
+import contextlib
 import hashlib
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +22,22 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         ValueError: the name is no device.
         RuntimeError: CUDA is asked for and not available.
     """
-    if str(device) == "auto":
-        device = os.environ.get("TLCOURSE_DEVICE") or "auto"
+    said = "device"
+    if str(device) == "auto" and os.environ.get("TLCOURSE_DEVICE"):
+        said, device = "the environment variable TLCOURSE_DEVICE", os.environ["TLCOURSE_DEVICE"]
     if str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"{device!r} is no device; give 'auto', 'cpu', 'cuda' or 'cuda:0'") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError(f"device {device!r} was asked for, but torch sees no CUDA GPU; use 'auto' or 'cpu'")
+        raise ValueError(f"{said} is {device!r}; give 'auto', 'cpu', 'cuda' or 'cuda:0'") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise ValueError(f"{said} is {device!r}; the course runs on 'cpu' and 'cuda'")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise RuntimeError(
+            f"{said} is {device!r}, but torch sees {found or 'no'} CUDA GPU{'s' * (found > 1)}; use 'auto'"
+        )
     return chosen
 
 
@@ -45,11 +53,27 @@ def cache_dir() -> Path:
     if chosen := os.environ.get("TLCOURSE_CACHE"):
         folder = Path(chosen).expanduser()
     elif sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "tlcourse"
+        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "tlcourse"
     else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tlcourse"
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlcourse"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def replacing(file: str | Path) -> Iterator[Path]:
+    """A name to write to, which replaces the file when the block ends well; so the file is whole or not there.
+
+    The folder is made if need be; a block that fails leaves the old file as it was, and nothing beside it.
+    """
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def sha256(file: str | Path) -> str:

@@ -116,3 +116,15 @@ def test_a_confusion_matrix_shades_rows_by_share():
     assert ax.get_ylabel() == "true class" and [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
     with pytest.raises(ValueError, match=r"3 names need a matrix of shape \(3, 3\)"):
         confusion(ax, [[1, 2], [3, 4]], ["a", "b", "c"])
+
+
+def test_photographs_are_shown_as_jpeg_which_is_smaller(shown):
+    grain = np.random.default_rng(0).integers(256, size=(6, 3, 64, 64), dtype=np.uint8)
+    fig = image_grid(grain)
+    png = to_png(fig)
+    show(fig, "Six images of noise.")
+    data, metadata = shown[0].data, shown[0].metadata
+    assert metadata == {"image/jpeg": {"alt": "Six images of noise."}}
+    picture = base64.b64decode(data["image/jpeg"])
+    assert Image.open(io.BytesIO(picture)).size == Image.open(io.BytesIO(png)).size
+    assert len(picture) < len(png) / 2

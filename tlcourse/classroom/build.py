@@ -519,7 +519,7 @@ def save(path: Path, text: str) -> None:
 READMES = {"en": "README.md", "pl": "README.pl.md"}
 TABLE_HEADS = {
     "en": ("Lesson", "Notebook", "Your time", "It runs"),
-    "pl": ("Lekcja", "Notatnik", "Twój czas", "Działa"),
+    "pl": ("Lekcja", "Notatnik", "Twój czas", "Czas kodu"),
 }
 TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
 

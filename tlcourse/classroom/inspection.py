@@ -64,6 +64,7 @@ SECTIONS = {
     "what we saw": r"what (?:we|you) (?:have )?(?:saw|seen|learn)|recap|takeaway|summary",
     "where to go next": r"\bnext\b|further",
 }
+IMAGES = ("image/png", "image/jpeg")
 INTRODUCTION = "00"  # it has no technique yet that could fail or be used
 CELLS = (25, 50)
 MEDIAN_LINES, MOST_LINES = 8, 25
@@ -367,7 +368,8 @@ def output_prose(output: NotebookNode) -> str:
     """What a reader reads of an output: of its forms the one that is shown, and images' descriptions."""
     if output.output_type in ("stream", "error"):
         return output.get("text", "")
-    data, alt = output.get("data", {}), output.get("metadata", {}).get("image/png", {}).get("alt", "")
+    data = output.get("data", {})
+    alt = " ".join(output.get("metadata", {}).get(mime, {}).get("alt", "") for mime in IMAGES)
     if "text/markdown" in data:
         return f"{alt}\n{read_prose(data['text/markdown']).text}"
     if "text/html" in data:
@@ -528,5 +530,5 @@ def flaws(output: NotebookNode) -> Iterator[str]:
             yield f"its output «{line.strip()[:80]}» {what}"
     if output.get("name") == "stderr" and not WARNING.search(text):
         yield f"it writes to stderr: «{text.strip()[:80]}»; keep it quiet"
-    if "image/png" in data and not str(output.metadata.get("image/png", {}).get("alt") or "").strip():
+    if any(mime in data and not str(output.metadata.get(mime, {}).get("alt") or "").strip() for mime in IMAGES):
         yield "its image has no description; show it by show(figure, alt=…)"

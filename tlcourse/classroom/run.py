@@ -236,7 +236,8 @@ def run_lesson(notebook: Path, device: str) -> bool:
     memory = t("memory at most", "pamięć co najwyżej")
     print(f"✓ {notebook.stem}: {done.seconds:.1f} s, {memory} {done.peak_mb / 1000:.2f} GB")
     for claim in done.claims:
-        print(f"    {'✓' if claim['holds'] else '✗'} {claim['text']}: {claim['value']:.4g}")
+        value = "–" if claim["value"] is None else f"{claim['value']:.4g}"  # infinite, which JSON does not know
+        print(f"    {'✓' if claim['holds'] else '✗'} {claim['text']}: {value}")
     sys.stdout.flush()
     return all(claim["holds"] for claim in done.claims)
 

@@ -7,13 +7,14 @@ import torch
 from ..exercises import Exercise, Mistake
 
 
-def _error(w: float, n: int, delta: float, sigma: float) -> float:
-    return w**2 * delta**2 + (1 - w) ** 2 * sigma**2 / n
+def _error(w: float, n: int, m: int, delta: float, sigma: float) -> float:
+    return w**2 * (delta**2 + sigma**2 / m) + (1 - w) ** 2 * sigma**2 / n
 
 
 def _mixture(generator: torch.Generator) -> tuple:
     w, delta, sigma = (torch.rand(3, generator=generator) + 0.1).tolist()
-    return w, int(torch.randint(2, 30, (), generator=generator)), 10 * delta, 10 * sigma
+    n, m = torch.randint(2, 30, (2,), generator=generator).tolist()
+    return 0.9 * w, n, m + 30, 10 * delta, 10 * sigma
 
 
 def _break_even(delta: float, sigma: float) -> int:
@@ -31,28 +32,31 @@ EXERCISES = {
         inputs=_mixture,
         mistakes=[
             Mistake(
-                lambda w, n, delta, sigma: w * delta**2 + (1 - w) * sigma**2 / n,
-                ("The weights must be squared, too.", "Wagi też trzeba podnieść do kwadratu."),
-            ),
-            Mistake(
-                lambda w, n, delta, sigma: w**2 * delta**2 + (1 - w) ** 2 * sigma**2,
+                lambda w, n, m, delta, sigma: w**2 * delta**2 + (1 - w) ** 2 * sigma**2 / n,
                 (
-                    "This is the noise of one weighing; the mean of n has a variance n times smaller.",
-                    "To szum jednego ważenia; średnia z n ma wariancję n razy mniejszą.",
+                    "The noise of the source is missing: its mean of m weighings has a variance, too.",
+                    "Brakuje szumu źródła: jego średnia z m ważeń też ma wariancję.",
                 ),
             ),
             Mistake(
-                lambda w, n, delta, sigma: w**2 * delta**2 + (1 - w) ** 2 * sigma / n,
+                lambda w, n, m, delta, sigma: w**2 * (delta**2 + sigma**2) + (1 - w) ** 2 * sigma**2 / n,
                 (
-                    "sigma is the standard deviation; the variance is its square.",
-                    "sigma to odchylenie standardowe; wariancja jest jego kwadratem.",
+                    "This is the noise of one weighing of the source; the mean of m has a variance m times smaller.",
+                    "To szum jednego ważenia źródła; średnia z m ma wariancję m razy mniejszą.",
                 ),
             ),
             Mistake(
-                lambda w, n, delta, sigma: (1 - w) ** 2 * delta**2 + w**2 * sigma**2 / n,
+                lambda w, n, m, delta, sigma: w**2 * delta**2 + sigma**2 / m + (1 - w) ** 2 * sigma**2 / n,
                 (
-                    "The weights are swapped: w belongs to the source, so to delta.",
-                    "Wagi są zamienione: w należy do źródła, czyli do delta.",
+                    "The source's noise enters with the weight w, so its variance with w squared.",
+                    "Szum źródła wchodzi z wagą w, więc jego wariancja z kwadratem w.",
+                ),
+            ),
+            Mistake(
+                lambda w, n, m, delta, sigma: (w * (delta + sigma / m**0.5) + (1 - w) * sigma / n**0.5) ** 2,
+                (
+                    "You added first and squared then; independent errors have no cross term: add their squares.",
+                    "Najpierw dodajesz, potem podnosisz do kwadratu; niezależne błędy nie mają wyrazu mieszanego: dodaj ich kwadraty.",
                 ),
             ),
         ],

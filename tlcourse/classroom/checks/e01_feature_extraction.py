@@ -46,37 +46,37 @@ EXERCISES = {
     "standardise": Exercise(
         reference=_standardise,
         inputs=lambda generator: (
-            3 + 2 * torch.randn(20, 4, generator=generator),
+            3 + 2 * torch.randn(60, 4, generator=generator),
             torch.randn(10, 4, generator=generator),
         ),
-        tolerance=2e-2,
+        tolerance=3e-2,
         mistakes=[
             Mistake(
                 _each_by_itself,
                 (
                     "You used the test set's own mean and deviation; use the training set's for both.",
-                    "Zbiór testowy dostał własną średnią i odchylenie; do obu zbiorów użyj tych ze zbioru treningowego.",
+                    "Zbiór testowy dostał własną średnią i własne odchylenie; w obu zbiorach użyj wartości ze zbioru treningowego.",
                 ),
             ),
             Mistake(
                 _both_together,
                 (
                     "Mean and deviation come from both sets together: the test set was looked at. Use the training set alone.",
-                    "Średnia i odchylenie pochodzą z obu zbiorów naraz: to podglądanie testu. Użyj samego zbioru treningowego.",
+                    "Średnia i odchylenie pochodzą z obu zbiorów naraz, a to podglądanie. Policz je tylko na zbiorze treningowym.",
                 ),
             ),
             Mistake(
                 _over_examples,
                 (
                     "You standardised each image over its features (dim 1); each feature is meant, over the images (dim 0).",
-                    "Standaryzujesz każdy obraz po jego cechach (wymiar 1); chodzi o każdą cechę po obrazach (wymiar 0).",
+                    "Średnia i odchylenie są liczone dla każdego obrazu (wymiar 1), a mają być dla każdej cechy (wymiar 0).",
                 ),
             ),
             Mistake(
                 lambda train, test: (train - train.mean(0), test - train.mean(0)),
                 (
                     "The mean is right; now divide by the standard deviation.",
-                    "Średnia jest dobra; teraz podziel jeszcze przez odchylenie standardowe.",
+                    "Średnia się zgadza; teraz podziel jeszcze przez odchylenie standardowe.",
                 ),
             ),
         ],
@@ -100,14 +100,14 @@ EXERCISES = {
                 lambda W, b, z, y, lam: (F.one_hot(y, len(b)) - _probabilities(W, b, z)).T @ z + lam * W,
                 (
                     "The sign of p − e is the other way round: this would climb the loss.",
-                    "Znak p − e jest odwrotny: tak strata by rosła.",
+                    "Różnica p − e ma odwrotny znak: taki krok zwiększałby stratę.",
                 ),
             ),
             Mistake(
                 lambda W, b, z, y, lam: _probabilities(W, b, z).T @ z + lam * W,
                 (
                     "The true classes are missing: subtract their one-hot vectors from p.",
-                    "Brakuje prawdziwych klas: odejmij od p ich wektory z jedynką.",
+                    "Brakuje prawdziwych klas: odejmij od p ich wektory one-hot.",
                 ),
             ),
         ],

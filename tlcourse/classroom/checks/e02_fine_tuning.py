@@ -31,21 +31,21 @@ EXERCISES = {
                 lambda lr, groups, decay: [lr / decay**group for group in range(groups)],
                 (
                     "The order is reversed: the stem comes first and must be the slowest.",
-                    "Kolejność jest odwrócona: początek sieci jest pierwszy i musi uczyć się najwolniej.",
+                    "Kolejność jest odwrócona: pierwszy na liście jest początek sieci i to on ma uczyć się najwolniej.",
                 ),
             ),
             Mistake(
                 lambda lr, groups, decay: [lr / decay ** (groups - group) for group in range(groups)],
                 (
-                    "All rates are one factor too low: the head gets lr itself, its exponent is 0.",
-                    "Wszystkie są o jeden czynnik za małe: głowica dostaje samo lr, jej wykładnik to 0.",
+                    "All rates are `decay` times too low: the head gets `lr` itself, its exponent is 0.",
+                    "Wszystkie współczynniki są `decay` razy za małe: głowica dostaje samo `lr`, więc jej wykładnik to 0.",
                 ),
             ),
             Mistake(
                 lambda lr, groups, decay: [lr / (decay * (groups - 1 - group) or 1) for group in range(groups)],
                 (
                     "You multiply the factor by the distance from the head; it must be raised to that power.",
-                    "Mnożysz czynnik przez odległość od głowicy; trzeba go podnieść do tej potęgi.",
+                    "Mnożysz czynnik przez odległość od głowicy; trzeba go podnieść do potęgi równej tej odległości.",
                 ),
             ),
             Mistake(
@@ -57,7 +57,7 @@ EXERCISES = {
             ),
         ],
     ),
-    "frozen_for_good": Exercise(
+    "frozen_module": Exercise(
         reference=_frozen,
         inputs=_network,
         mistakes=[
@@ -65,14 +65,14 @@ EXERCISES = {
                 lambda module: module.requires_grad_(False),
                 (
                     "Batch normalisation still drifts: put the module into evaluation mode, too.",
-                    "Normalizacja wsadowa wciąż płynie: przełącz moduł także w tryb ewaluacji.",
+                    "Średnie w normalizacji wsadowej wciąż dryfują: przełącz moduł także w tryb ewaluacji.",
                 ),
             ),
             Mistake(
                 lambda module: module.eval(),
                 (
                     "The parameters still get gradients: switch them off, too.",
-                    "Parametry wciąż dostają gradienty: wyłącz je także.",
+                    "Gradienty parametrów są wciąż liczone: wyłącz także gradienty.",
                 ),
             ),
             Mistake(
