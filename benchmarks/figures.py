@@ -6,7 +6,6 @@ Written to docs/data_efficiency_en.png and docs/data_efficiency_pl.png.
 """
 
 import io
-import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -20,6 +19,7 @@ from PIL import Image
 from tlcourse.classroom import Record, band, palette, recorded, style, t
 from tlcourse.classroom.language import LANGUAGES, use_language
 from tlcourse.classroom.plots import to_png
+from tlcourse.runtime import replacing
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DPI = 150  # 1050 pixels wide: sharp where a page shows it 850 wide
@@ -70,9 +70,8 @@ def save_figures(record: Record, folder: Path) -> list[Path]:
 def save_png(fig: Figure, file: Path) -> None:
     """Write a figure whole or not at all, with 128 colours: it looks the same and takes half the bytes."""
     image = Image.open(io.BytesIO(to_png(fig))).convert("RGB")
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    image.quantize(128, dither=Image.Dither.NONE).save(unfinished, format="png", optimize=True)
-    os.replace(unfinished, file)
+    with replacing(file) as unfinished:
+        image.quantize(128, dither=Image.Dither.NONE).save(unfinished, format="png", optimize=True)
 
 
 if __name__ == "__main__":

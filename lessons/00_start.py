@@ -295,8 +295,8 @@ def draw(n, delta):
     return fig, t(f"The best weight of the source is {best:.2f}.", f"Najlepsza waga źródła to {best:.2f}.".replace("0.", "0,"))
 
 
-weighings = t("own weighings, n", "własne ważenia, n")
-explorer = explore(draw, n=[1, 2, 3, 5, 10, 20, 50], delta=(0, 10, 1), labels={"n": weighings, "delta": t("difference, δ (g)", "różnica, δ (g)")})
+sliders = {"n": t("own weighings, n", "własne ważenia, n"), "delta": t("difference, δ (g)", "różnica, δ (g)")}
+explorer = explore(draw, n=[1, 2, 3, 5, 10, 20, 50], delta=(0, 10, 1), labels=sliders)
 explorer.controls["n"].value, explorer.controls["delta"].value = 5, 4
 explorer
 
@@ -488,10 +488,18 @@ quiz(
 
 # %% tags=["claim"]
 gain = np.array(by_features) - np.maximum(by_pixels, by_untrained)
-claim(t("With twenty labels, the mean lead of the pretrained network over the better rival", "Przy dwudziestu etykietach średnia przewaga sieci wstępnie wytrenowanej nad lepszym rywalem"), gain.mean(), at_least=0.12)
-claim(t("Draws out of ten in which it wins", "Liczba wygranych losowań na dziesięć"), (gain > 0).sum(), at_least=8)
-claim(t("The near source alone beats the robot's own data by", "Samo bliskie źródło wygrywa z własnymi danymi robota o"), simulated[2, 0] - simulated[2, 1], at_least=10, unit="g²")
-claim(t("The distant source alone loses to them by", "Samo odległe źródło przegrywa z nimi o"), simulated[9, 1] - simulated[9, 0], at_least=40, unit="g²")
+claim(t("With twenty labels, the mean lead of the pretrained network over the better rival",
+        "Przy dwudziestu etykietach średnia przewaga sieci wstępnie wytrenowanej nad lepszym rywalem"),
+      gain.mean(), at_least=0.12)
+claim(t("Draws out of ten in which it wins",
+        "Liczba wygranych losowań na dziesięć"),
+      (gain > 0).sum(), at_least=8)
+claim(t("The near source alone beats the robot's own data by",
+        "Samo bliskie źródło wygrywa z własnymi danymi robota o"),
+      simulated[2, 0] - simulated[2, 1], at_least=10, unit="g²")
+claim(t("The distant source alone loses to them by",
+        "Samo odległe źródło przegrywa z nimi o"),
+      simulated[9, 1] - simulated[9, 0], at_least=40, unit="g²")
 
 # %% [markdown] lang="en"
 # ## Where to go next

@@ -385,9 +385,9 @@ for name, (train, test) in features.items():
     print(f"{name}: {right.float().mean():.2f}")
 
 # %% [markdown] lang="en"
-# Pixels mostly find boards of similar colour and brightness; the features more often find the same *thing*, even in another colour and at another place. Over all test images, about half of the neighbours by features have the right class, hardly more than by chance those by pixels.
+# Pixels mostly find boards of similar colour and brightness; the features more often find the same *thing*, even in another colour and at another place. The printed shares count all test images; chance would be one in six.
 # %% [markdown] lang="pl"
-# Piksele znajdują przeważnie płytki o podobnym kolorze i jasności; cechy częściej znajdują *to samo*, nawet w innym kolorze i w innym miejscu. Po wszystkich obrazach testowych mniej więcej połowa sąsiadów według cech ma właściwą klasę, a według pikseli niewiele więcej niż przypadkiem.
+# Piksele znajdują przeważnie płytki o podobnym kolorze i jasności; cechy częściej znajdują *to samo*, nawet w innym kolorze i w innym miejscu. Wypisane udziały liczono na wszystkich obrazach testowych; przypadek dałby jeden na sześć.
 
 # %% [markdown] lang="en"
 # ## Explore: which layer?
@@ -432,7 +432,7 @@ def draw(depth):
     for label, (name, colour) in enumerate(zip(names, colours)):
         left.scatter(*planes[groups[depth]][test_labels == label].T, s=10, color=colour, label=name)
     left.set(xticks=[], yticks=[], title=groups[depth])
-    left.legend(loc="center left", bbox_to_anchor=(-0.62, 0.5), markerscale=2)
+    fig.legend(*left.get_legend_handles_labels(), loc="outside left center", markerscale=2)
     right.plot(by_depth, color=palette("grey"), marker="o")
     right.plot(depth, by_depth[depth], "o", color=palette("red"), markersize=11)
     right.set(xlabel=t("layer group", "grupa warstw"), ylabel=t("test accuracy"), ylim=(0, 1))
@@ -685,7 +685,9 @@ quiz(
 # %% tags=["claim"]
 pretrained, untrained_runs, pixel_runs = (runs[0, :, -1] for runs in results.values())
 probe_runs, neighbour_runs = results[t("pretrained network", "sieć wstępnie wytrenowana")]
-claim(t("Accuracy of the probe with 800 images", "Dokładność sondy przy 800 obrazach"), accuracy, at_least=0.70)
+claim(t("Accuracy of the probe with 800 images",
+        "Dokładność sondy przy 800 obrazach"),
+      accuracy, at_least=0.70)
 claim(t("Lead of the pretrained network over the untrained one at 400 images, worst of five draws",
         "Przewaga sieci wstępnie wytrenowanej nad niewytrenowaną przy 400 obrazach, najgorsze z pięciu losowań"),
       (pretrained - untrained_runs).min(), at_least=0.30)
@@ -693,10 +695,19 @@ claim(t("Mean lead of the untrained network over pixels", "Średnia przewaga sie
       (untrained_runs - pixel_runs).mean(), at_most=0.05)
 claim(t("Mean lead of the probe over the neighbours", "Średnia przewaga sondy nad sąsiadami"),
       (probe_runs - neighbour_runs).mean(), at_least=0.02)
+claim(t("Gain of the probe from the stem to the last features",
+        "Zysk sondy od początku sieci do ostatnich cech"),
+      by_depth[-1] - by_depth[0], at_least=0.30)
 by_pixels, last, averaged, by_quarters = where.values()
-claim(t("Accuracy of averaged features on where", "Dokładność uśrednionych cech w pytaniu, gdzie"), max(last, averaged), at_most=0.45)
-claim(t("Gain from averaging by quarters", "Zysk z uśredniania ćwiartkami"), by_quarters - averaged, at_least=0.30)
-claim(t("The cache is faster than the network by a factor of", "Pamięć podręczna jest szybsza od sieci tyle razy"), first / second, at_least=3, unit="×")
+claim(t("Accuracy of averaged features on where",
+        "Dokładność uśrednionych cech w pytaniu, gdzie"),
+      max(last, averaged), at_most=0.45)
+claim(t("Gain from averaging by quarters",
+        "Zysk z uśredniania ćwiartkami"),
+      by_quarters - averaged, at_least=0.30)
+claim(t("The cache is faster than the network by a factor of",
+        "Pamięć podręczna jest szybsza od sieci tyle razy"),
+      first / second, at_least=3, unit="×")
 
 # %% [markdown] lang="en"
 # ## Where to go next

@@ -404,7 +404,8 @@ def draw(unfrozen, decay):
                   f"Liczba trenowanych grup: {len(trained)}; współczynniki od {rates[-unfrozen - 1]:.1e} do {rates[-1]:.1e}.")
 
 
-explorer = explore(draw, unfrozen=(0, 9, 1), decay=(1.0, 4.0, 0.05), labels={"unfrozen": t("unfrozen groups", "odmrożone grupy"), "decay": "η"})
+sliders = {"unfrozen": t("unfrozen groups", "odmrożone grupy"), "decay": "η"}
+explorer = explore(draw, unfrozen=(0, 9, 1), decay=(1.0, 4.0, 0.05), labels=sliders)
 explorer.controls["unfrozen"].value, explorer.controls["decay"].value = 3, 1.25
 explorer
 
@@ -593,18 +594,27 @@ quiz(
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
 
 # %% tags=["claim"]
-claim(t("Accuracy after fine-tuning, this run", "Dokładność po dostrojeniu, to uruchomienie"), accuracy, at_least=0.90)
-claim(t("Above the linear probe, this run", "Przewaga nad sondą liniową, to uruchomienie"), accuracy - probe_accuracy, at_least=0.08)
+claim(t("Accuracy after fine-tuning, this run", "Dokładność po dostrojeniu, to uruchomienie"),
+      accuracy, at_least=0.90)
+claim(t("Above the linear probe, this run", "Przewaga nad sondą liniową, to uruchomienie"),
+      accuracy - probe_accuracy, at_least=0.08)
 scratch = min(a - b for a, b in zip(at_800["last blocks"], at_800["from scratch"]))
-claim(t("Above training from scratch, the worst recorded seed", "Przewaga nad treningiem od zera, najgorsze zapisane ziarno"), scratch, at_least=0.30)
+claim(t("Above training from scratch, the worst recorded seed", "Przewaga nad treningiem od zera, najgorsze zapisane ziarno"),
+      scratch, at_least=0.30)
 small = [a[2] - b[2] for a, b in zip(runs["last blocks"]["accuracy"], runs["small network"]["accuracy"])]
 claim(t("Above the small network at 100 images, the worst recorded seed", "Przewaga nad małą siecią przy 100 obrazach, najgorsze zapisane ziarno"),
       min(small), at_least=0.10)
-few_labels, many_labels = (sum(row[i] for row in runs[name]["accuracy"]) / 3 for name, i in (("last blocks", 4), ("small network", 5)))
-claim(t("Fine-tuned on 400 images against the small network on 800", "Dostrojona na 400 obrazach wobec małej sieci na 800"), few_labels - many_labels, at_least=0.0)
-claim(t("Accuracy lost by drift, nn.Sequential", "Dokładność stracona przez dryf, nn.Sequential"), drift["nn.Sequential"][0] - drift["nn.Sequential"][-1], at_least=0.10)
-claim(t("The same, LayerGroups", "To samo, LayerGroups"), abs(drift["LayerGroups"][0] - drift["LayerGroups"][-1]), at_most=0)
-claim(t("Too large a rate loses to the probe by", "Zbyt duży współczynnik przegrywa z sondą o"), few_probe - by_rate[8e-2], at_least=0.05)
+few_labels, many_labels = (
+    sum(row[i] for row in runs[name]["accuracy"]) / 3 for name, i in (("last blocks", 4), ("small network", 5))
+)
+claim(t("Fine-tuned on 400 images against the small network on 800", "Dostrojona na 400 obrazach wobec małej sieci na 800"),
+      few_labels - many_labels, at_least=0.0)
+claim(t("Accuracy lost by drift, nn.Sequential", "Dokładność stracona przez dryf, nn.Sequential"),
+      drift["nn.Sequential"][0] - drift["nn.Sequential"][-1], at_least=0.10)
+claim(t("The same, LayerGroups", "To samo, LayerGroups"),
+      abs(drift["LayerGroups"][0] - drift["LayerGroups"][-1]), at_most=0)
+claim(t("Too large a rate loses to the probe by", "Zbyt duży współczynnik przegrywa z sondą o"),
+      few_probe - by_rate[8e-2], at_least=0.05)
 
 # %% [markdown] lang="en"
 # ## Where to go next

@@ -3,12 +3,12 @@
 import datetime
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ..runtime import replacing
 from .language import t
 from .rendering import FONT, MUTED, inline_html, show_html
 
@@ -86,13 +86,9 @@ def save_record(
         "results": _plain(results, "results"),
     }
     written = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    file, unfinished = folder / f"{name}.json", folder / f".{name}.{os.getpid()}.tmp"
-    try:
+    file = folder / f"{name}.json"
+    with replacing(file) as unfinished:
         unfinished.write_text(written, encoding="utf-8", newline="\n")
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return file
 
 

@@ -7,7 +7,6 @@ millimetres of the board, with y downwards, until the drawing turns them into pi
 import hashlib
 import math
 import operator
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -18,6 +17,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
+
+from ..runtime import cache_dir as default_cache_dir
+from ..runtime import replacing
 
 CLASSES = ("good", "missing", "misaligned", "bridge", "open", "scratch")
 """The classes, in the order of their labels:
@@ -157,19 +159,15 @@ def load_boards(*, seed: int = 0, cache_dir: str | Path | None = None) -> tuple[
     from safetensors import SafetensorError
     from safetensors.torch import load, save_file
 
-    from ..runtime import cache_dir as default_cache_dir
-
     seed = _whole("seed", seed, 0, 2**31 - 1)
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"boards-{_digest(seed)}.safetensors"
     names = ("train_images", "train_labels", "test_images", "test_labels")
     if not file.exists():
         # Twice the seed, and the next: no two data sets share a board.
         made = (*make_boards(TRAIN_IMAGES, seed=2 * seed), *make_boards(TEST_IMAGES, seed=2 * seed + 1))
-        unfinished = file.with_suffix(f".{os.getpid()}.part")
-        save_file(dict(zip(names, made, strict=True)), unfinished)
-        os.replace(unfinished, file)
+        with replacing(file) as unfinished:
+            save_file(dict(zip(names, made, strict=True)), unfinished)
         return made
     try:
         kept = load(file.read_bytes())
