@@ -107,12 +107,12 @@ from tlcourse.training import predict
 # %%
 train_images, train_labels, test_images, test_labels = load_boards()
 names = [text(CLASS_NAMES[name]) for name in CLASSES]
-sample = torch.cat([train_images[train_labels == label][:7] for label in range(6)])
+sample = torch.cat([train_images[train_labels == label][:6] for label in range(6)])
 show(
     image_grid(sample, rows=6, row_names=names),
     alt=t(
-        "Forty-two images of circuit boards, seven in each row, one row for each of the six classes.",
-        "Czterdzieści dwa obrazy płytek, po siedem w wierszu, jeden wiersz dla każdej z sześciu klas.",
+        "Thirty-six images of circuit boards, six in each row, one row for each of the six classes.",
+        "Trzydzieści sześć obrazów płytek, po sześć w wierszu, jeden wiersz dla każdej z sześciu klas.",
     ),
 )
 
