@@ -250,10 +250,14 @@ show(fig, alt=t("Both losses fall over ten epochs; the test accuracy soon passes
                 "Obie straty maleją przez dziesięć epok; dokładność testowa szybko przewyższa sondę liniową."))
 
 # %% [markdown] lang="en"
+# While the rate is at its highest, around the third epoch, the weights leap about and the test accuracy may dip; as the rate falls, they settle.
+#
 # The test set stops nothing here: what we report is the last epoch. (`fit` calls such data validation data.) To be honest, the authors saw test accuracies while they set rate and epochs, so the number may be slightly flattered; the recorded runs below use other draws of the training set. Choosing *on the test set* is a common way of fooling oneself.
 #
 # Which classes does the network still confuse?
 # %% [markdown] lang="pl"
+# Gdy współczynnik uczenia jest największy, mniej więcej w trzeciej epoce, wagi skaczą i dokładność testowa może na chwilę spaść; gdy współczynnik maleje, wszystko się uspokaja.
+#
 # Zbiór testowy niczego tu nie zatrzymuje: podajemy wynik z ostatniej epoki. (`fit` nazywa takie dane walidacyjnymi.) Uczciwie mówiąc, autorzy widzieli dokładność testową, gdy ustalali współczynnik i liczbę epok, więc liczba może być trochę za ładna; zapisane przebiegi poniżej używają innych losowań zbioru treningowego. Wybieranie *na zbiorze testowym* to częsty sposób oszukiwania samego siebie.
 #
 # Które klasy sieć wciąż myli?
@@ -320,13 +324,13 @@ rows = [(label, mean_pm(at_800[name])) for name, label in labels.items()]
 table(rows, [t("method"), t("test accuracy")], caption=t("800 labelled images", "800 obrazów z etykietami"))
 
 # %% [markdown] lang="en"
-# Read the figure sideways: how many labels does each method need for the same accuracy? The small network is not bad with 800 images, but fine-tuning gets there with a fraction of the labels, and labels are what a factory pays for. The same
+# Read the figure sideways: how many labels does each method need for the same accuracy? The small network, trained as briefly as this, needs all 800 images for what fine-tuning reaches with fewer than a hundred, and labels are what a factory pays for. (Trained for longer it gets better; where labels and time are plenty, it is a serious rival. The bands are wide where three seeds disagree.) The same
 # large network from scratch is far behind: with so few images and steps it has only begun to learn to see. Training all layers is a little better still than the last blocks, but nothing can be cached then, and each step takes several times as long.
 #
 # **What others found.** He, Girshick and Dollár 2019 ([arXiv 1811.08883](https://arxiv.org/abs/1811.08883)) trained object detectors on COCO from scratch, and they ended no worse than pretrained ones, if only trained
 # for longer, even on a tenth of the data. No contradiction: a tenth of COCO is still more than ten thousand images, with many objects in each. We have 800.
 # %% [markdown] lang="pl"
-# Odczytaj wykres w poziomie: ilu etykiet potrzebuje każda metoda, żeby osiągnąć tę samą dokładność? Mała sieć radzi sobie nieźle przy 800 obrazach, ale dostrajaniu wystarcza do tego ułamek tych etykiet, a to za etykiety płaci fabryka. Ta sama
+# Odczytaj wykres w poziomie: ilu etykiet potrzebuje każda metoda, żeby osiągnąć tę samą dokładność? Mała sieć, trenowana tak krótko, potrzebuje wszystkich 800 obrazów, żeby osiągnąć to, do czego dostrajaniu wystarcza niecała setka, a to za etykiety płaci fabryka. (Trenowana dłużej, radzi sobie lepiej; tam, gdzie etykiet i czasu jest pod dostatkiem, to poważny rywal. Pasma są szerokie tam, gdzie trzy ziarna się nie zgadzają.) Ta sama
 # duża sieć trenowana od zera zostaje daleko w tyle: przy tylu obrazach i krokach dopiero zaczyna uczyć się patrzeć. Trening wszystkich warstw jest jeszcze trochę lepszy niż ostatnich bloków, ale niczego nie da się wtedy policzyć zawczasu, a każdy krok trwa kilka razy dłużej.
 #
 # **Co stwierdzili inni.** He, Girshick i Dollár 2019 ([arXiv 1811.08883](https://arxiv.org/abs/1811.08883)) trenowali na zbiorze COCO detektory obiektów od zera i wypadły one nie gorzej niż wstępnie wytrenowane, jeśli tylko trening
