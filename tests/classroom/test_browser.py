@@ -101,7 +101,9 @@ def test_a_lesson_in_the_browser(lang, tmp_path):
         expect(indicator).to_have_attribute("data-status", "idle", timeout=MINUTES * 60_000)
         assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
-        cell = page.locator(".jp-CodeCell", has=page.locator(".noUi-handle")).first
+        # A prediction has a slider, too, but no figure below it.
+        picture = page.locator(".jupyter-widgets img, img.widget-image")
+        cell = page.locator(".jp-CodeCell", has=page.locator(".noUi-handle")).filter(has=picture).first
         slider, figure = (
             cell.locator(".noUi-handle").first,
             cell.locator(".jupyter-widgets img, img.widget-image").first,
