@@ -11,14 +11,15 @@ def test_a_claim_that_holds_shows_its_number(shown):
     (bundle,) = shown
     assert repr(bundle) == "✓ Tuning wins by at least 0.30: 0.523 (≥ 0.3)"
     record = {"text": "Tuning wins by at least 0.30", "value": 0.5234, "bound": 0.3, "holds": True}
-    assert bundle.metadata == {"tlcourse": {"claim": record}}
+    assert bundle.metadata == {"tlcourse": {"claim": {**record, "sign": "≥", "unit": ""}}}
     assert "var(--jp-success-color1" in bundle.data["text/html"]
 
 
 def test_a_claim_that_fails_is_shown_and_then_raises(shown):
     with pytest.raises(ClaimFailed, match="does not show it: It is fast: 12.0004\\xa0s, needed ≤ 12\\xa0s"):
         claim("It is fast", 12.0004, at_most=12, unit="s")
-    assert shown[0].metadata["tlcourse"]["claim"]["holds"] is False
+    record = {"text": "It is fast", "value": 12.0004, "bound": 12.0, "holds": False}
+    assert shown[0].metadata["tlcourse"]["claim"] == {**record, "sign": "≤", "unit": "s"}
     assert repr(shown[0]).startswith("✗ It is fast")
     assert issubclass(ClaimFailed, AssertionError)
 

@@ -78,7 +78,7 @@ def test_widgets_carry_what_shows_without_them(outputs):
 
 
 def test_a_claim_carries_its_record(outputs):
-    record = {"text": "Wygrywa", "value": 0.5, "bound": 0.3, "holds": True}
+    record = {"text": "Wygrywa", "value": 0.5, "sign": "≥", "bound": 0.3, "unit": "", "holds": True}
     assert outputs["claim"][0].metadata["tlcourse"]["claim"] == record
 
 

@@ -47,7 +47,8 @@ def claim(
         f'<b>{html.escape(shown)}</b> <span style="color: {MUTED}">({html.escape(limit)})</span></div>'
     )
     # JSON knows neither NaN nor infinity.
-    record = {"text": said, "value": value if math.isfinite(value) else None, "bound": bound, "holds": holds}
+    finite = value if math.isfinite(value) else None
+    record = {"text": said, "value": finite, "sign": sign, "bound": bound, "unit": unit, "holds": holds}
     show_html(markup, f"{mark} {said}: {shown} ({limit})", {"tlcourse": {"claim": record}})
     if not holds:
         raise ClaimFailed(

@@ -37,7 +37,7 @@ class Execution:
 
     seconds: of the cells, the kernel's start left out; peak_mb: the largest resident memory of the kernel
     and its children, in MB of 10^6 bytes; claims: what `claim` cells displayed, each with the keys text,
-    value, bound, holds.
+    value, sign ("≥" or "≤"), bound, unit, holds.
     """
 
     notebook: NotebookNode
