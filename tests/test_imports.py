@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tlcourse"
-GROUND = {"backbones", "runtime", "training"}  # the shared ground
+GROUND = {"backbones", "networks", "runtime", "training"}  # the shared ground
 FOLDERS = {"classroom", "data", "rl", "robots"}
 MAY_IMPORT = {
     "ground": {"ground"},
@@ -21,7 +21,11 @@ MAY_IMPORT = {
     "command": {"classroom"},
 }
 # A technique knows another one only where its paper builds on it.
-BUILDS_ON = {"actor_mimic": {"policy_distillation"}, "darla": {"beta_vae"}}
+BUILDS_ON = {
+    "actor_mimic": {"policy_distillation"},
+    "darla": {"beta_vae"},
+    "layer_surgery": {"fine_tuning"},
+}
 HEAVY = ("torchvision", "timm", "matplotlib", "sklearn")
 
 

@@ -22,6 +22,8 @@ _HOME = {
     "freeze": "fine_tuning",
     "random_view": "fine_tuning",
     "unfreeze": "fine_tuning",
+    "transplant": "layer_surgery",
+    "digit_network": "networks",
     "History": "training",
     "evaluate": "training",
     "fit": "training",

@@ -1,0 +1,49 @@
+"""Small networks that several lessons train in seconds."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from .backbones import Lambda
+
+
+def digit_network(num_classes: int, width: int = 16) -> nn.Sequential:
+    """A convolutional network for small grey images, (B, 1, 28, 28), uint8 or floats in [0, 1], to logits.
+
+    Its layer groups, in order, with width w:
+
+        conv1    5 × 5, stride 2, w channels        (B, w, 14, 14)
+        conv2    3 × 3, stride 2, 2 w channels      (B, 2 w, 7, 7)
+        conv3    3 × 3, stride 2, 4 w channels      (B, 4 w, 4, 4)
+        dense1   to 128 numbers                     (B, 128)
+        dense2   to 64 numbers                      (B, 64)
+        head     to logits                          (B, num_classes)
+
+    Each convolution is followed by batch normalisation and ReLU, dense1 and dense2 by ReLU. Weights are random, by
+    torch's defaults.
+
+    Raises:
+        ValueError: fewer than two classes, or no channels.
+    """
+    if num_classes < 2 or width < 1:
+        raise ValueError(f"num_classes is {num_classes} and width {width}; 2 or more classes and 1 or more are needed")
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Sequential(Lambda(_unit_range), *_convolution(1, width, 5)),
+            conv2=nn.Sequential(*_convolution(width, 2 * width, 3)),
+            conv3=nn.Sequential(*_convolution(2 * width, 4 * width, 3)),
+            dense1=nn.Sequential(nn.Flatten(), nn.Linear(4 * width * 4 * 4, 128), nn.ReLU()),
+            dense2=nn.Sequential(nn.Linear(128, 64), nn.ReLU()),
+            head=nn.Linear(64, num_classes),
+        )
+    )
+
+
+def _convolution(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def _unit_range(images: Tensor) -> Tensor:
+    return images / 255 if images.dtype == torch.uint8 else images
