@@ -166,7 +166,7 @@ def test_log_me_with_independent_features_for_each_example_needs_no_noise():
 
 
 def test_log_me_of_nearly_perfect_features_grows_with_the_log_of_their_error():
-    """Of N directions R are explained; in each of the others, an error 10 times smaller adds log 10 to the log density."""
+    """Of N directions R are explained; in each other one, an error 10 times smaller adds log 10 to the log density."""
     labels = classes(20, 2)
     small, smaller = (log_me(one_hot(labels) + error * random(20, 2), labels) for error in (1e-8, 1e-9))
     assert smaller - small == pytest.approx((20 - 2) / 20 * log(10), abs=1e-5)
