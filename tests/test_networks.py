@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tlcourse.networks import digit_network
-from tlcourse.training import evaluate, fit
+from tlcourse.networks import digit_network, group_outputs
+from tlcourse.training import evaluate, fit, predict
 
 
 def test_the_groups_have_the_shapes_that_the_docstring_says():
@@ -39,3 +39,10 @@ def test_it_learns_to_tell_bars_apart():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match="are needed"):
         digit_network(**settings)
+
+
+def test_the_last_groups_output_is_the_networks():
+    network, images = digit_network(4, width=2), torch.rand(7, 1, 28, 28)
+    outputs = group_outputs(network, images, batch_size=3)
+    assert [tuple(output.shape) for output in outputs[-3:]] == [(7, 128), (7, 64), (7, 4)]
+    torch.testing.assert_close(outputs[-1], predict(network, images, device="cpu"))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbones import Lambda
+from .training import predict
 
 
 def digit_network(num_classes: int, width: int = 16) -> nn.Sequential:
@@ -38,6 +39,18 @@ def digit_network(num_classes: int, width: int = 16) -> nn.Sequential:
             head=nn.Linear(64, num_classes),
         )
     )
+
+
+def group_outputs(network: nn.Sequential, inputs: Tensor, batch_size: int = 500) -> list[Tensor]:
+    """What each layer group in turn makes of the inputs (N, …): tensors (N, …) on the CPU, in order.
+
+    Evaluation mode, no gradients; see `training.predict`.
+    """
+    outputs = []
+    for group in network:
+        inputs = predict(group, inputs, batch_size=batch_size)
+        outputs.append(inputs)
+    return outputs
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...]:

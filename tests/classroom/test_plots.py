@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tlcourse.classroom.plots import PALETTE, band, confusion, image_grid, palette, show, style, to_png
+from tlcourse.classroom.plots import PALETTE, band, confusion, heat_map, image_grid, palette, show, style, to_png
 from tlcourse.classroom.tables import mean_interval
 
 
@@ -128,3 +128,17 @@ def test_photographs_are_shown_as_jpeg_which_is_smaller(shown):
     picture = base64.b64decode(data["image/jpeg"])
     assert Image.open(io.BytesIO(picture)).size == Image.open(io.BytesIO(png)).size
     assert len(picture) < len(png) / 2
+
+
+def test_heat_map_writes_each_number_where_it_can_be_read():
+    _, ax = plt.subplots()
+    heat_map(ax, [[0.0, 1.0], [1.0, 0.0]], ["a", "b"], ["c", "d"], form="{:+.0f}", cmap="gray", vmin=0, vmax=1)
+    written = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert written[0, 0] == written[1, 1] == ("+0", "white") and written[1, 0] == written[0, 1] == ("+1", "black")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_heat_map_refuses_names_that_do_not_fit():
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"2 rows and 1 columns are named; the matrix is \(1, 2\)"):
+        heat_map(ax, [[1.0, 2.0]], ["a", "b"], ["c"])

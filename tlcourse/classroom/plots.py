@@ -213,6 +213,31 @@ def _pixels(images) -> np.ndarray:
     return np.repeat(pixels.transpose(0, 2, 3, 1), 3 // pixels.shape[1], axis=-1)
 
 
+def heat_map(ax: Axes, values, rows: Sequence[Text], columns: Sequence[Text], *, form: str = "{:.2f}", **image) -> None:
+    """Draw a matrix as colours with its numbers written on them.
+
+    Args:
+        values: (rows, columns).
+        rows, columns: their names.
+        form: how a number is written, `"{:+.0f}"` say.
+        image: further options of `Axes.imshow`: `vmin`, `vmax`, `cmap`.
+
+    Raises:
+        ValueError: the names do not fit the matrix.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(f"{len(rows)} rows and {len(columns)} columns are named; the matrix is {values.shape}")
+    drawn = ax.imshow(values, aspect="auto", **image)
+    for (row, column), value in np.ndenumerate(values):
+        red, green, blue, _ = drawn.cmap(drawn.norm(value))
+        light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+        ax.text(column, row, form.format(value), ha="center", va="center", color="black" if light else "white", size=9)
+    ax.set_xticks(range(len(columns)), [text(name) for name in columns], rotation=30, ha="right")
+    ax.set_yticks(range(len(rows)), [text(name) for name in rows])
+    ax.grid(False)
+
+
 def confusion(ax: Axes, matrix, names: Sequence[Text]) -> None:
     """Draw a confusion matrix: how many of each true class (row) were taken for which class (column).
 
