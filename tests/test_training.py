@@ -119,6 +119,17 @@ def test_the_scheduler_is_stepped_once_a_batch_and_augmentation_sees_training_on
     assert schedule.last_epoch == 6 and sum(seen) == 2 * 96
 
 
+def test_on_epoch_sees_the_model_after_each_epoch():
+    model, seen = network(), []
+
+    def note(history):
+        seen.append((len(history.train_loss), len(history.validation_loss), model[0].weight.detach().clone()))
+
+    fit(model, blobs(), blobs(seed=1), optimizer=adam(model), epochs=3, on_epoch=note, progress=False)
+    assert [epochs for epochs, _, _ in seen] == [validated for _, validated, _ in seen] == [1, 2, 3]
+    assert torch.equal(seen[-1][2], model[0].weight) and not torch.equal(seen[0][2], seen[1][2])
+
+
 def long_run(checkpoint, kill_at=0):
     """Six epochs of three batches; the process kills itself in the middle of batch number `kill_at`."""
     model, batches = network(), 0

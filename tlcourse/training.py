@@ -54,6 +54,7 @@ def fit(
     seed: int = 0,
     device: str | torch.device = "auto",
     checkpoint: str | Path | None = None,
+    on_epoch: Callable[[History], None] | None = None,
     progress: bool = True,
 ) -> History:
     """Train a classifier by mini-batches.
@@ -73,6 +74,7 @@ def fit(
         device: `"auto"`, `"cpu"`, `"cuda"`. On a GPU the forward pass runs in mixed precision.
         checkpoint: a file that is written after every epoch. If it is there at the start, the training goes on
             where the file ends, with the same numbers as if it had never stopped.
+        on_epoch: called after each epoch with what has happened so far; to measure the model while it learns.
 
     Raises:
         ValueError: unusable data or settings, or a checkpoint of another run.
@@ -137,6 +139,8 @@ def fit(
                 if patience is not None and history.best_epoch == epoch:
                     best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             history.seconds.append(time.perf_counter() - start)
+            if on_epoch:
+                on_epoch(history)
             if checkpoint:
                 _save(checkpoint, run, history, best, model, optimizer, scheduler, scaler)
     if best:
