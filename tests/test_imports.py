@@ -25,6 +25,7 @@ BUILDS_ON = {
     "actor_mimic": {"policy_distillation"},
     "darla": {"beta_vae"},
     "layer_surgery": {"fine_tuning"},
+    "progressive_fine_tuning": {"feature_extraction", "fine_tuning"},
 }
 HEAVY = ("torchvision", "timm", "matplotlib", "sklearn")
 

@@ -1,0 +1,235 @@
+"""Progressive fine-tuning: unfreeze a pretrained network in stages, and keep what it knows from being thrown away.
+
+Gradual unfreezing and slanted triangular rates: Howard and Ruder 2018, arXiv 1801.06146. Staying near the start
+(L2-SP): Li, Grandvalet and Davoine 2018, arXiv 1802.01483. Probe first, then fine-tune (LP-FT): Kumar et al. 2022,
+arXiv 2202.10054.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from .feature_extraction import linear_probe
+from .fine_tuning import TransferLearningModel, discriminative_rates, freeze, random_view, unfreeze
+from .training import Data, History, fit, predict
+
+HEAD_FIRST, INPUT_FIRST = "head first", "input first"
+
+
+def l2_sp(weights: Mapping[str, Tensor], start: Mapping[str, Tensor], alpha: float, beta: float) -> Tensor:
+    """The penalty that pulls weights to their starting point (SP) instead of to zero; add it to the loss.
+
+        Omega(w) = alpha / 2 * ||w_S - w_S^0||^2  +  beta / 2 * ||w_new||^2
+
+    Args:
+        weights: w by name, for example `dict(model.layers.named_parameters())`.
+        start: w_S^0, the pretrained values of the shared weights, by the same names; weights that are not in it are
+            the new ones (the head).
+        alpha, beta: strengths, not negative.
+
+    Raises:
+        ValueError: a negative strength, or a start without its weight.
+
+    Paper: Li, Grandvalet and Davoine 2018, arXiv 1802.01483, equation (2).
+    """
+    if alpha < 0 or beta < 0:
+        raise ValueError(f"alpha is {alpha} and beta {beta}; neither may be negative")
+    if missing := set(start) - set(weights):
+        raise ValueError(f"start holds {', '.join(sorted(missing))}, which the weights do not; use the same names")
+    shared = sum((weights[name] - value).square().sum() for name, value in start.items())
+    new = sum(weight.square().sum() for name, weight in weights.items() if name not in start)
+    return torch.as_tensor(alpha / 2 * shared + beta / 2 * new)
+
+
+def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Each group's rate rises from a 25th to its full value in 30 % of the steps, then falls to almost nothing."""
+    return OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps)
+
+
+def slanted_triangular(optimizer: Optimizer, steps: int, cut: float = 0.1, ratio: float = 32) -> LRScheduler:
+    """A short straight rise to the full rate in a share `cut` of the steps, then a long straight fall.
+
+        alpha_t = alpha * (1 + p (ratio - 1)) / ratio,
+        p = t / c  for t < c,   p = 1 - (t - c) / (steps - c)  after,   c = cut * steps
+
+    Paper: Howard and Ruder 2018, arXiv 1801.06146, equation (3).
+    """
+    peak = cut * steps
+
+    def share(step: int) -> float:
+        p = step / peak if step < peak else 1 - (step - peak) / (steps - peak)
+        return (1 + p * (ratio - 1)) / ratio
+
+    return LambdaLR(optimizer, share)
+
+
+def start_from_probe(model: TransferLearningModel, images: Tensor, labels: Tensor, penalty: float = 100.0) -> None:
+    """Put a linear probe, fitted to the model's features, in the place of its random head: the LP of LP-FT.
+
+    Args:
+        images, labels: (N, 3, H, W) and (N,), every class at least once.
+        penalty: as in `linear_probe`.
+
+    Raises:
+        ValueError: as `linear_probe`, or the labels have another number of classes than the head.
+
+    Paper: Kumar et al. 2022, arXiv 2202.10054.
+    """
+    probe, head = linear_probe(predict(model.layers[:-1], images), labels, penalty), model.layers.head[-1]
+    if probe.out_features != head.out_features:
+        raise ValueError(f"the labels have {probe.out_features} classes, the model's head {head.out_features}")
+    head.load_state_dict(probe.state_dict())
+
+
+class ProgressiveFineTuner:
+    """Trains a model in stages, each of which lets more of its layer groups change.
+
+    Args:
+        model: trained in place. What its backbone weighs now counts as its start.
+        num_stages: how many parts the layer groups are split into; each stage adds one.
+        order: `"head first"` begins with the part at the head (gradual unfreezing), `"input first"` with the part at
+            the input. The head itself, which is new, is trained in every stage.
+        lr: the learning rate of the part at the head in the first stage; see `rates`.
+        decay: how many times lower it is in each part before. Howard and Ruder found 2.6 for the three layers of
+            their text model; 1 gives all parts the same rate.
+        schedule: makes the scheduler of a stage from its optimizer and number of steps: `one_cycle`,
+            `slanted_triangular`, or your own.
+        freeze_batch_norm: keep batch normalisation as pretraining left it in the trained layers, too: the statistics
+            of a few small batches are worse than those of ImageNet.
+
+    Attributes:
+        start: the backbone's weights by name, as they were at the beginning.
+        movement: after each epoch, how far each layer group is from there (see `moved`).
+
+    Raises:
+        ValueError: fewer than one stage, more than there are layer groups, an unknown order, or as
+            `discriminative_rates`.
+
+    Paper: Howard and Ruder 2018, arXiv 1801.06146, section 3.3.
+    """
+
+    def __init__(
+        self,
+        model: TransferLearningModel,
+        num_stages: int = 3,
+        *,
+        order: str = HEAD_FIRST,
+        lr: float = 2e-3,
+        decay: float = 2.6,
+        schedule: Callable[[Optimizer, int], LRScheduler] = one_cycle,
+        freeze_batch_norm: bool = True,
+    ):
+        if not 1 <= num_stages <= len(model.layers):
+            raise ValueError(f"num_stages is {num_stages}; give 1 to {len(model.layers)}, the number of layer groups")
+        if order not in (HEAD_FIRST, INPUT_FIRST):
+            raise ValueError(f"order is {order!r}; give {HEAD_FIRST!r} or {INPUT_FIRST!r}")
+        discriminative_rates(lr, num_stages, decay)  # refuses what cannot be a rate before anything is trained
+        self.model, self.num_stages, self.order = model, num_stages, order
+        self.lr, self.decay, self.schedule, self.freeze_batch_norm = lr, decay, schedule, freeze_batch_norm
+        self.start = {name: weight.detach().clone() for name, weight in self._backbone_weights()}
+        self.movement: list[dict[str, float]] = []
+
+    def split_layers(self) -> list[list[str]]:
+        """The names of the layer groups in `num_stages` parts, from the input to the head, as even as they can be."""
+        names = list(self._groups())
+        cuts = [round(len(names) * stage / self.num_stages) for stage in range(self.num_stages + 1)]
+        return [names[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    def trainable_layers(self, stage: int) -> list[str]:
+        """The layer groups that change in a stage, 0 to `num_stages` - 1, in order; the last stage trains all.
+
+        Raises:
+            ValueError: there is no such stage.
+        """
+        if not 0 <= stage < self.num_stages:
+            raise ValueError(f"stage is {stage}; there are stages 0 to {self.num_stages - 1}")
+        parts = self.split_layers()
+        chosen = sum(parts[-stage - 1 :] if self.order == HEAD_FIRST else parts[: stage + 1], [])
+        return [name for name in self._groups() if name in chosen or name == "head"]
+
+    def rates(self, stage: int) -> list[float]:
+        """The learning rate of each part in a stage: discriminative, and lower from stage to stage.
+
+            alpha_(s, l) = lr / (decay^(L - l) (s + 1)),   l = 1 … L, stages s = 0 … L - 1
+        """
+        return [rate / (stage + 1) for rate in discriminative_rates(self.lr, self.num_stages, self.decay)]
+
+    def train_stage(
+        self,
+        stage: int,
+        train: Data,
+        validation: Data | None = None,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+        weight_decay: float = 0.01,
+        **options,
+    ) -> History:
+        """Unfreeze the layers of a stage, freeze the others, batch statistics included, and train with AdamW.
+
+        What frozen layers at the input make of the images is computed once.
+
+        Args:
+            train: images (N, 3, H, W), or V views of each (N, V, 3, H, W), of which each batch draws one; labels (N,).
+            validation: images (M, 3, H, W) and labels (M,).
+            loss, options: for `training.fit`: `seed`, `device`, `progress`, …
+
+        Raises:
+            ValueError: there is no such stage, or as `training.fit`.
+        """
+        groups, trained = self._groups(), self.trainable_layers(stage)
+        for name, group in groups.items():
+            (unfreeze if name in trained else freeze)(group)
+            for module in group.modules():
+                if self.freeze_batch_norm and isinstance(module, _BatchNorm):
+                    freeze(module)
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for name in part for p in groups[name].parameters() if p.requires_grad], "lr": rate}
+                for part, rate in zip(self.split_layers(), self.rates(stage), strict=True)
+            ],
+            weight_decay=weight_decay,
+        )
+        frozen, rest = self.model.split()
+        return fit(
+            rest,
+            (_encode(frozen, train[0]), train[1]),
+            validation and (_encode(frozen, validation[0]), validation[1]),
+            optimizer=optimizer,
+            scheduler=self.schedule(optimizer, epochs * -(-len(train[1]) // batch_size)),
+            epochs=epochs,
+            batch_size=batch_size,
+            loss=loss,
+            augment=random_view if train[0].ndim == 5 else None,
+            on_epoch=lambda history: self.movement.append(self.moved()),
+            **options,
+        )
+
+    def moved(self) -> dict[str, float]:
+        """How far each layer group of the backbone is from its start, by its name: ||w - w^0|| / ||w^0||."""
+        distance, norm = defaultdict(float), defaultdict(float)
+        for name, weight in self._backbone_weights():
+            group, before = name.split(".")[0], self.start[name].to(weight.device)
+            distance[group] += float((weight.detach() - before).square().sum())
+            norm[group] += float(before.square().sum())
+        return {group: math.sqrt(distance[group] / norm[group]) for group in norm}
+
+    def _groups(self) -> dict[str, nn.Module]:
+        return dict(self.model.layers.named_children())
+
+    def _backbone_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return self.model.layers[:-1].named_parameters()
+
+
+def _encode(frozen: nn.Module, images: Tensor) -> Tensor:
+    if images.ndim < 5:
+        return predict(frozen, images)
+    return predict(frozen, images.flatten(0, 1)).unflatten(0, images.shape[:2])
