@@ -335,7 +335,7 @@ table(rows, [t("examples", "przykłady"), "CKA", t("debiased", "bez obciążenia
 # Look at the diagonals, where a group meets its counterpart. In the first map fine-tuning has left the convolutions nearly as they were and changed the dense layers: the very layers that the surgery found to be specific. The second map says how to judge such numbers. Two networks that share nothing but the task and its images agree everywhere, and in the dense layers *better than the tuned network agrees with its own past*: what these layers look like is decided by the question, not by the history. And the third says that even an untrained first layer resembles a trained one (you have seen how little training changed its filters): both
 # see the same images, and CKA cannot tell whether a layer is *good*, only which images it finds alike.
 #
-# **A second trap.** With fewer examples than features every pair of layers looks alike, even pure noise. For independent features CKA tends to about $D / (N + D)$. The remedy is an estimate without this bias (`debiased=True`; Nguyen et al. 2021, [arXiv 2010.15327](https://arxiv.org/abs/2010.15327)), which the maps above use:
+# **A second trap.** With fewer examples than features every pair of layers looks alike, even pure noise. For independent features CKA tends to about $D / (N + D)$. The remedy is an estimate without this bias (`debiased=True`; Nguyen et al. 2021, [arXiv 2010.15327](https://arxiv.org/abs/2010.15327)), which the maps above use. The table shows both numbers for pure noise, where 0 would be right.
 #
 # ## When it fails: negative transfer
 #
@@ -353,7 +353,7 @@ table(rows, [t("examples", "przykłady"), "CKA", t("debiased", "bez obciążenia
 # Popatrz na przekątne, gdzie grupa spotyka swoją odpowiedniczkę. Na pierwszej mapie dostrajanie zostawiło sploty prawie bez zmian, a zmieniło warstwy gęste: właśnie te, które przeszczepianie wskazało jako wyspecjalizowane. Druga mapa mówi, jak oceniać takie liczby. Dwie sieci, które łączy tylko zadanie i jego obrazy, są zgodne wszędzie, a w warstwach gęstych *bardziej niż dostrojona sieć z własną przeszłością*: o tym, jak te warstwy wyglądają, decyduje pytanie, a nie historia. A z trzeciej wynika, że nawet niewytrenowana pierwsza warstwa przypomina wytrenowaną (wiesz już, jak mało trening zmienił jej filtry): obie
 # widzą te same obrazy, a CKA nie wie, czy warstwa jest *dobra*; wie tylko, które obrazy uważa ona za podobne.
 #
-# **Druga pułapka.** Gdy przykładów jest mniej niż cech, każde dwie warstwy wyglądają na podobne, nawet czysty szum. Dla niezależnych cech CKA dąży mniej więcej do $D / (N + D)$. Lekarstwem jest oszacowanie wolne od tego obciążenia (`debiased=True`; Nguyen i in. 2021, [arXiv 2010.15327](https://arxiv.org/abs/2010.15327)); używają go mapy powyżej:
+# **Druga pułapka.** Gdy przykładów jest mniej niż cech, każde dwie warstwy wyglądają na podobne, nawet czysty szum. Dla niezależnych cech CKA dąży mniej więcej do $D / (N + D)$. Lekarstwem jest oszacowanie wolne od tego obciążenia (`debiased=True`; Nguyen i in. 2021, [arXiv 2010.15327](https://arxiv.org/abs/2010.15327)); używają go mapy powyżej. Tabela pokazuje obie liczby dla czystego szumu, gdzie właściwą odpowiedzią byłoby 0.
 #
 # ## Kiedy to zawodzi: transfer negatywny
 #
