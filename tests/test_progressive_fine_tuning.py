@@ -17,7 +17,7 @@ from tlcourse.progressive_fine_tuning import (
     slanted_triangular,
     start_from_probe,
 )
-from tlcourse.training import predict
+from tlcourse.training import evaluate, predict
 
 
 def small_backbone() -> Backbone:
@@ -36,6 +36,12 @@ def model() -> TransferLearningModel:
 def data() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return torch.rand(24, 3, 8, 8, generator=generator), torch.arange(24) % 2
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch):
+    """Numbers are compared to the last bits here, which holds on one device only."""
+    monkeypatch.setenv("TLCOURSE_DEVICE", "cpu")
 
 
 def state(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -85,6 +91,8 @@ def test_l2_sp_refuses_what_makes_no_sense():
         l2_sp(weights, weights, alpha=-1, beta=0)
     with pytest.raises(ValueError, match="start holds b"):
         l2_sp(weights, {"b": torch.ones(1)}, alpha=1, beta=0)
+    with pytest.raises(ValueError, match=r"a has shape \(1,\), its start \(3,\)"):
+        l2_sp(weights, {"a": torch.ones(3)}, alpha=1, beta=0)
 
 
 # schedules
@@ -100,13 +108,14 @@ def rates_of(schedule, steps: int, lr: float = 0.5) -> list[float]:
     return rates
 
 
-def test_slanted_triangular_is_the_papers_formula():
-    """Howard and Ruder's equation (3), with their own symbols."""
-    T, cut_frac, ratio, eta_max = 200, 0.1, 32, 0.5
+@pytest.mark.parametrize("T", [12, 45, 200])
+def test_slanted_triangular_is_the_papers_formula(T):
+    """Howard and Ruder's equation (3), with their own symbols; its fall ends at T, whatever floor leaves over."""
+    cut_frac, ratio, eta_max = 0.1, 32, 0.5
     cut = math.floor(T * cut_frac)
     expected = []
     for t in range(T):
-        p = t / cut if t < cut else 1 - (t - cut) / (cut * (1 / cut_frac - 1))
+        p = t / cut if t < cut else 1 - (t - cut) / (T - cut)
         expected.append(eta_max * (1 + p * (ratio - 1)) / ratio)
     assert rates_of(slanted_triangular, T) == pytest.approx(expected)
 
@@ -120,8 +129,16 @@ def test_a_schedule_rises_to_the_full_rate_and_falls(schedule):
     assert rates[0] < 0.1 and rates[-1] < 0.1
 
 
-def test_a_schedule_of_one_step_is_possible():
-    assert len(rates_of(slanted_triangular, 1)) == 1
+@pytest.mark.parametrize("schedule", [one_cycle, slanted_triangular])
+def test_too_few_steps_are_refused(schedule):
+    with pytest.raises(ValueError, match="in 3 steps no rate can rise and fall"):
+        rates_of(schedule, 3)
+    assert 0.4 < max(rates_of(schedule, 4)) <= 0.5
+
+
+def test_slanted_triangular_refuses_a_share_that_is_none():
+    with pytest.raises(ValueError, match="cut_frac is 1"):
+        rates_of(lambda optimizer, steps: slanted_triangular(optimizer, steps, cut_frac=1), 10)
 
 
 # stages
@@ -165,20 +182,45 @@ def test_rates_fall_from_part_to_part_and_from_stage_to_stage(model):
     tuner = ProgressiveFineTuner(model, 3, lr=0.5, decay=2.0)
     assert tuner.rates(0) == pytest.approx([0.125, 0.25, 0.5])
     assert tuner.rates(2) == pytest.approx([0.125 / 3, 0.25 / 3, 0.5 / 3])
+    with pytest.raises(ValueError, match="stage is 3"):
+        tuner.rates(3)
 
 
-def test_each_part_is_trained_at_its_rate(model, data):
+@pytest.mark.parametrize(
+    ("order", "stage", "counts"),
+    [
+        ("head first", 0, [0, 0, 4]),  # weights and biases of features and head
+        ("head first", 1, [0, 6, 4]),  # and of three convolutions
+        ("input first", 0, [4, 0, 2]),
+        ("input first", 2, [4, 6, 4]),
+    ],
+)
+def test_each_part_is_trained_at_its_rate(model, data, order, stage, counts):
     seen = []
 
     def schedule(optimizer, steps):
-        seen.append((steps, [(len(group["params"]), group["lr"]) for group in optimizer.param_groups]))
+        seen.append((steps, [len(group["params"]) for group in optimizer.param_groups]))
+        seen.append([group["lr"] for group in optimizer.param_groups])
         return one_cycle(optimizer, steps)
 
-    tuner = ProgressiveFineTuner(model, lr=0.01, decay=2.0, schedule=schedule)
-    tuner.train_stage(0, data, epochs=3, batch_size=10, progress=False)
-    ((steps, groups),) = seen
-    assert steps == 3 * 3  # 24 images in batches of 10
-    assert [count for count, _ in groups] == [0, 0, 4]  # weights and biases of features and head
+    tuner = ProgressiveFineTuner(model, order=order, lr=0.01, decay=2.0, schedule=schedule)
+    tuner.train_stage(stage, data, epochs=3, batch_size=10, progress=False)
+    assert seen[0] == (3 * 3, counts)  # 24 images in batches of 10
+    assert seen[1] == pytest.approx([0.0025 / (stage + 1), 0.005 / (stage + 1), 0.01 / (stage + 1)])
+
+
+def test_validation_is_of_the_whole_model(model, data):
+    history = ProgressiveFineTuner(model).train_stage(0, data, data, epochs=4, batch_size=8, progress=False)
+    assert history.validation_loss[-1] == pytest.approx(evaluate(model, data)["loss"], rel=1e-5)
+
+
+def test_the_loss_is_the_one_that_is_given(model, data):
+    before = model.layers.head[-1].weight.detach().clone()
+    tuner = ProgressiveFineTuner(model, lr=0.1)
+    tuner.train_stage(0, data, epochs=4, batch_size=8, loss=lambda z, y: 0 * z.sum(), weight_decay=0, progress=False)
+    assert torch.equal(model.layers.head[-1].weight, before)
+    tuner.train_stage(0, data, epochs=4, batch_size=8, loss=lambda z, y: 0 * z.sum(), weight_decay=0.9, progress=False)
+    assert model.layers.head[-1].weight.norm() < before.norm(), "weight decay alone pulls to zero"
 
 
 def test_a_stage_learns(model):
@@ -191,17 +233,20 @@ def test_a_stage_learns(model):
     assert history.validation_accuracy[-1] > 0.9
 
 
-def test_views_are_encoded_each_and_drawn_by_chance(model, data):
+@pytest.mark.parametrize("stage", [0, 2])
+def test_each_batch_draws_one_view_of_each_image(model, data, stage):
+    """Equal views train as the image itself does; of different views, both are seen."""
     images, labels = data
-    views = torch.stack([images, 1 - images], dim=1)
-    single, several = copy.deepcopy(model), copy.deepcopy(model)
-    same = torch.stack([images, images], dim=1)
-    for network, given in ((single, images), (several, same)):
-        ProgressiveFineTuner(network).train_stage(0, (given, labels), epochs=4, batch_size=24, progress=False)
-    for a, b in zip(single.parameters(), several.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-6), "equal views train as the image itself does"
-    ProgressiveFineTuner(model).train_stage(0, (views, labels), epochs=4, batch_size=24, progress=False)
-    assert not torch.equal(model.layers.features[-1].weight, single.layers.features[-1].weight)
+    results = []
+    for given in (images, torch.stack([images, images], dim=1), torch.stack([images, 1 - images], dim=1)):
+        network = copy.deepcopy(model)
+        ProgressiveFineTuner(network).train_stage(stage, (given, labels), epochs=4, batch_size=24, progress=False)
+        results.append(network.layers.features[-1].weight.detach())
+    for view in (images, 1 - images):
+        network = copy.deepcopy(model)
+        ProgressiveFineTuner(network).train_stage(stage, (view, labels), epochs=4, batch_size=24, progress=False)
+        assert not torch.equal(results[2], network.layers.features[-1].weight)
+    assert torch.allclose(results[0], results[1], atol=1e-6)
 
 
 def test_moved_is_the_relative_distance_from_the_start(model):
@@ -223,11 +268,12 @@ def test_movement_is_noted_after_every_epoch(model, data):
     assert tuner.movement[-1] == tuner.moved()
 
 
-def test_a_seed_repeats_the_numbers(model, data):
-    twin = copy.deepcopy(model)
-    for network in (model, twin):
-        ProgressiveFineTuner(network).train_stage(1, data, epochs=2, batch_size=8, seed=3, progress=False)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+def test_a_seed_repeats_the_numbers_and_another_gives_others(model, data):
+    networks = [copy.deepcopy(model) for _ in range(3)]
+    for network, seed in zip(networks, (3, 3, 4), strict=True):
+        ProgressiveFineTuner(network).train_stage(1, data, epochs=2, batch_size=8, seed=seed, progress=False)
+    first, same, other = (network.layers.head[-1].weight for network in networks)
+    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +295,10 @@ def test_a_stage_that_is_not_there_is_refused_before_anything_is_frozen(model, d
     model.unfreeze_layers(6)
     with pytest.raises(ValueError, match="stage is 3; there are stages 0 to 2"):
         ProgressiveFineTuner(model).train_stage(3, data)
+    with pytest.raises(ValueError, match="epochs is 0"):
+        ProgressiveFineTuner(model).train_stage(0, data, epochs=0)
+    with pytest.raises(ValueError, match="24 inputs and 23 labels"):
+        ProgressiveFineTuner(model).train_stage(0, (data[0], data[1][:-1]))
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 

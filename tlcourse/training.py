@@ -74,15 +74,16 @@ def fit(
         device: `"auto"`, `"cpu"`, `"cuda"`. On a GPU the forward pass runs in mixed precision.
         checkpoint: a file that is written after every epoch. If it is there at the start, the training goes on
             where the file ends, with the same numbers as if it had never stopped.
-        on_epoch: called after each epoch with what has happened so far; to measure the model while it learns.
+        on_epoch: called after each epoch that is trained here, with what has happened so far; to measure the model
+            while it learns (on this `device`).
 
     Raises:
         ValueError: unusable data or settings, or a checkpoint of another run.
         FloatingPointError: the loss is no longer finite.
     """
-    _check_data("train", train)
+    check_data("train", train)
     if validation is not None:
-        _check_data("validation", validation)
+        check_data("validation", validation)
     _check_settings(model, validation, optimizer, epochs, batch_size, patience)
     device = pick_device(device)
     model.to(device)
@@ -139,10 +140,10 @@ def fit(
                 if patience is not None and history.best_epoch == epoch:
                     best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             history.seconds.append(time.perf_counter() - start)
-            if on_epoch:
-                on_epoch(history)
             if checkpoint:
                 _save(checkpoint, run, history, best, model, optimizer, scheduler, scaler)
+            if on_epoch:
+                on_epoch(history)
     if best:
         model.load_state_dict(best)
     return history
@@ -183,7 +184,7 @@ def evaluate(
     Raises:
         ValueError: unusable data.
     """
-    _check_data("data", data)
+    check_data("data", data)
     device = pick_device(device)
     inputs, labels = data
     logits, labels = predict(model, inputs, batch_size=batch_size, device=device).to(device), labels.to(device)
@@ -209,7 +210,12 @@ def _stalled(history: History, patience: int | None) -> bool:
     return bool(patience and history.seconds) and len(history.seconds) - 1 - history.best_epoch >= patience
 
 
-def _check_data(name: str, data: Data) -> None:
+def check_data(name: str, data: Data) -> None:
+    """Refuse what cannot be trained on or evaluated, saying what was given as `name`.
+
+    Raises:
+        ValueError: not a pair of tensors, of unequal length or empty, or labels that are no class numbers.
+    """
     if not (isinstance(data, tuple | list) and len(data) == 2 and all(isinstance(part, Tensor) for part in data)):
         raise ValueError(f"{name} is a {type(data).__name__}; a pair of tensors (inputs, labels) is needed")
     inputs, labels = data
