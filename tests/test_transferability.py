@@ -261,6 +261,18 @@ def test_shrinking_one_feature_changes_nothing():
     assert h_score(features, labels, shrink=True) == pytest.approx(h_score(features, labels))
 
 
+@pytest.mark.parametrize("precision", [torch.float, torch.double])
+@pytest.mark.parametrize("seed", range(3))
+def test_shrinking_whitened_features_changes_nothing(precision, seed):
+    """Their covariance is a multiple of the identity, so there is nothing to draw it towards."""
+    features, labels = clouds(200, 30, 3, seed=seed)
+    x = (features - features.mean(0)).to(precision)
+    variance, axes = torch.linalg.eigh(x.T @ x)
+    for white in (torch.linalg.svd(x, full_matrices=False)[0], x @ axes / variance.sqrt()):
+        for scale in (1e-3, 1, 1e3):
+            assert h_score(scale * white, labels, shrink=True) == pytest.approx(h_score(features, labels), rel=1e-3)
+
+
 def test_shrinking_tells_good_features_from_chance_where_examples_are_few():
     x, y = clouds(30, 60, 3, spread=3)
     chance = random(30, 60, seed=1)

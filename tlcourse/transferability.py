@@ -127,7 +127,8 @@ def h_score(features: Tensor, labels: Tensor, shrink: bool = False) -> float:
 
         H_a = tr(cov_a^-1 (1 - a) cov(E[f | y])),    cov_a = (1 - a) cov(f) + a tr(cov(f)) / D I
 
-    with the a of Ledoit and Wolf 2004, the estimate of what brings cov_a nearest to the true covariance.
+    with the a of Ledoit and Wolf 2004, the estimate of what brings cov_a nearest to the true covariance. A cov(f) that
+    is such a multiple already, as that of whitened features, needs no shrinkage: a = 0 and H_a = H.
 
     Args:
         features: f (N, D).
@@ -156,12 +157,15 @@ def h_score(features: Tensor, labels: Tensor, shrink: bool = False) -> float:
 
 def _ledoit_wolf(x: Tensor) -> float:
     """The shrinkage intensity of Ledoit and Wolf 2004 for centred x (N, D): the estimated squared error of cov(x), as a
-    share of its squared distance from the multiple of the identity, at most 1."""
+    share of its squared distance from the multiple of the identity, at most 1; 0 for a cov(x) that is isotropic."""
     (n, d), second = x.shape, x.square().sum(1)
     squared = (x @ x.T if n < d else x.T @ x).square().sum() / n**2  # ||cov||_F^2
     distance = squared - second.mean().square() / d
+    # Eigenvalues that differ by 0.1 % only were whitened, in single precision maybe: chance alone makes more of it.
+    if distance <= 1e-6 * squared:
+        return 0.0
     error = (second.square().mean() - squared) / n
-    return min(1.0, (error / distance).item()) if d > 1 else 0.0
+    return (error / distance).clamp(0, 1).item()
 
 
 def _left_singular(x: Tensor, precision: torch.dtype, size: Tensor) -> tuple[Tensor, Tensor]:
