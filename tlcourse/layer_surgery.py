@@ -22,36 +22,41 @@ def transplant(source: nn.Sequential, target: nn.Sequential, k: int, *, frozen: 
 
     Args:
         source: a trained network, a row of named layer groups. It is copied, and stays as it is.
-        target: an untrained network whose first k groups have the same names and shapes. It is copied, too.
+        target: an untrained network whose first k groups have the same names, in the same order, and the same shapes.
+            It is copied, too. The new network is on its device, wherever the source is.
         k: how many groups come from the source, 0 to all.
         frozen: the transplanted groups stay as they are, batch normalisation included; else all is trained.
 
     Raises:
-        ValueError: k is out of range, or one of the first k groups does not fit; it is named.
+        ValueError: k is out of range, or the first k groups do not fit; the message says which.
     """
-    names = [name for name, _ in target.named_children()]
+    trained, names = dict(source.named_children()), [name for name, _ in target.named_children()]
     if not 0 <= k <= len(names):
         told = f"{len(names)} groups ({', '.join(names)})"
         raise ValueError(f"k is {k}; the target has {told}, so give 0 to {len(names)}")
+    if (first := list(trained)[:k]) != names[:k]:
+        raise ValueError(
+            f"for k = {k} the source begins with {', '.join(first) or 'nothing'} and the target with "
+            f"{', '.join(names[:k])}; give both the same groups in the same order, or take fewer"
+        )
     groups = OrderedDict()
     for index, (name, group) in enumerate(target.named_children()):
         if index < k:
-            _check_fit(name, source, group)
-            group = source.get_submodule(name)
-        groups[name] = copy.deepcopy(group)
+            _check_fit(name, trained[name], group)
+            device = next((tensor.device for tensor in group.state_dict().values()), None)
+            groups[name] = copy.deepcopy(trained[name]).to(device)
+        else:
+            groups[name] = copy.deepcopy(group)
         (freeze if frozen and index < k else unfreeze)(groups[name])
     return LayerGroups(groups)
 
 
-def _check_fit(name: str, source: nn.Module, wanted: nn.Module) -> None:
-    """The source has this group, and its tensors have the names and shapes of those that they replace."""
-    groups = dict(source.named_children())
-    if name not in groups:
-        raise ValueError(f"the source has no group {name!r}; it has {', '.join(groups)}")
+def _check_fit(name: str, given: nn.Module, wanted: nn.Module) -> None:
+    """The tensors of the given group have the names and shapes of those that they replace."""
     here, there = (
-        {part: tuple(tensor.shape) for part, tensor in group.state_dict().items()} for group in (groups[name], wanted)
+        {part: tuple(tensor.shape) for part, tensor in group.state_dict().items()} for group in (given, wanted)
     )
-    for part in here.keys() | there.keys():
+    for part in here | there:
         if here.get(part) != there.get(part):
             raise ValueError(
                 f"group {name!r} does not fit: its {part} has shape {here.get(part)} in the source and "
