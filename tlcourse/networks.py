@@ -5,12 +5,14 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from .backbones import Lambda
+from .backbones import Lambda, _unit_range
 from .training import predict
 
 
 def digit_network(num_classes: int, width: int = 16) -> nn.Sequential:
     """A convolutional network for small grey images, (B, 1, 28, 28), uint8 or floats in [0, 1], to logits.
+
+    It refuses other images by ValueError, and other types by TypeError.
 
     Its layer groups, in order, with width w:
 
@@ -32,7 +34,7 @@ def digit_network(num_classes: int, width: int = 16) -> nn.Sequential:
         raise ValueError(f"num_classes is {num_classes} and width {width}; 2 or more classes and 1 or more are needed")
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Sequential(Lambda(_unit_range), *_convolution(1, width, 5)),
+            conv1=nn.Sequential(Lambda(_grey_images), *_convolution(1, width, 5)),
             conv2=nn.Sequential(*_convolution(width, 2 * width, 3)),
             conv3=nn.Sequential(*_convolution(2 * width, 4 * width, 3)),
             dense1=nn.Sequential(nn.Flatten(), nn.Linear(4 * width * 4 * 4, 128), nn.ReLU()),
@@ -59,5 +61,18 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...
     return convolution, nn.BatchNorm2d(outputs, momentum=0.3), nn.ReLU()
 
 
-def _unit_range(images: Tensor) -> Tensor:
-    return images / 255 if images.dtype == torch.uint8 else images
+def _grey_images(images: Tensor) -> Tensor:
+    """Bytes to floats in [0, 1], such floats as they are, and nothing else."""
+    if images.ndim != 4 or images.shape[1:] != (1, 28, 28) or len(images) == 0:
+        raise ValueError(f"images have shape {tuple(images.shape)}; a batch of grey ones, (B, 1, 28, 28), is needed")
+    if images.dtype == torch.uint8:
+        return _unit_range(images, torch.float32)
+    if images.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"images are of type {images.dtype}; give uint8 (0 to 255), or images.float() from 0 to 1")
+    low, high = (bound.item() for bound in images.detach().aminmax())
+    if not (0 <= low and high <= 1):  # also true of NaN
+        raise ValueError(
+            f"images have values from {low:.3g} to {high:.3g}; floats must lie in [0, 1]: "
+            "divide by 255 or give uint8, and do not normalise"
+        )
+    return images
