@@ -1,5 +1,7 @@
 """Photographs that scikit-image ships."""
 
+from functools import cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -28,13 +30,20 @@ PHOTOS = tuple(_PHOTOS)
 def photo(name: str) -> Tensor:
     """A photograph as bytes, uint8 (3, H, W), by one of the names in `PHOTOS`; grey ones have three equal channels.
 
+    Each call gives a copy.
+
     Raises:
         ValueError: another name.
     """
-    from skimage import data
-
     if name not in _PHOTOS:
         raise ValueError(f"there is no photograph {name!r}; there are {', '.join(_PHOTOS)}")
+    return _decoded(name).clone()
+
+
+@cache  # 18 MB for all of them
+def _decoded(name: str) -> Tensor:
+    from skimage import data
+
     pixels = getattr(data, _PHOTOS[name])()
     if isinstance(pixels, tuple):
         pixels = pixels[0]  # of the stereo pair the left picture
@@ -52,17 +61,19 @@ def photo_crops(per_photo: int, *, half: str, size: int = 96, seed: int = 0) -> 
     Args:
         per_photo: pieces of each photograph.
         half: `"left"` or `"right"`, where they are cut from.
-        size: to which the pieces, of 48 to 96 pixels, are scaled.
+        size: side in pixels to which the pieces, of 48 to 96 pixels, are scaled.
         seed: of the places.
 
     Returns:
         Images, uint8 (14 * per_photo, 3, size, size), and labels, int64, indices into `PHOTOS`.
 
     Raises:
-        ValueError: no pieces, or another half.
+        ValueError: no pieces, another half, or a size below 1.
     """
-    if half not in ("left", "right") or per_photo < 1:
-        raise ValueError(f"half is {half!r} and per_photo {per_photo}; give 'left' or 'right', and 1 or more")
+    if half not in ("left", "right") or per_photo < 1 or size < 1:
+        raise ValueError(
+            f"half is {half!r}, per_photo {per_photo} and size {size}; give 'left' or 'right', and 1 or more of both"
+        )
     generator = torch.Generator().manual_seed(2 * seed + (half == "right"))
     crops = []
     for name in PHOTOS:
