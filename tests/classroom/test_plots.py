@@ -138,6 +138,23 @@ def test_heat_map_writes_each_number_where_it_can_be_read():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+@pytest.mark.parametrize("limits", [{}, {"vmin": 0, "vmax": 1}])
+@pytest.mark.parametrize("missing", [float("nan"), float("inf"), -float("inf")])
+def test_heat_map_writes_black_on_white_where_there_is_no_number(missing, limits):
+    fig, ax = plt.subplots()
+    heat_map(ax, [[0.0, missing], [missing, 1.0]], ["a", "b"], ["c", "d"], cmap="gray", **limits)
+    assert [text.get_color() for text in ax.texts] == ["white", "black", "black", "black"]
+    fig.canvas.draw()
+    column, row = ax.transData.transform((1.3, 0)).round().astype(int)  # beside the text
+    assert np.asarray(fig.canvas.buffer_rgba())[::-1][row, column].tolist() == [255] * 4
+
+
+def test_heat_map_takes_a_tensor_that_requires_grad():
+    _, ax = plt.subplots()
+    heat_map(ax, torch.eye(2, requires_grad=True), ["a", "b"], ["c", "d"])
+    assert [text.get_text() for text in ax.texts] == ["1.00", "0.00", "0.00", "1.00"]
+
+
 def test_heat_map_refuses_names_that_do_not_fit():
     _, ax = plt.subplots()
     with pytest.raises(ValueError, match=r"2 rows and 1 columns are named; the matrix is \(1, 2\)"):

@@ -196,9 +196,14 @@ def image_grid(
     return fig
 
 
+def _array(values) -> np.ndarray:
+    """A tensor, also one with a gradient or on another device, or what NumPy takes, as an array."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
 def _pixels(images) -> np.ndarray:
     """(N, C, H, W) to (N, H, W, 3), checked."""
-    pixels = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    pixels = _array(images)
     if pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or len(pixels) == 0:
         raise ValueError(f"images must be of shape (N, 3, H, W) or (N, 1, H, W); got {pixels.shape}")
     if pixels.dtype != np.uint8:
@@ -217,7 +222,7 @@ def heat_map(ax: Axes, values, rows: Sequence[Text], columns: Sequence[Text], *,
     """Draw a matrix as colours with its numbers written on them.
 
     Args:
-        values: (rows, columns).
+        values: (rows, columns); a tensor or an array. A cell that is NaN or infinite is left white.
         rows, columns: their names.
         form: how a number is written, `"{:+.0f}"` say.
         image: further options of `Axes.imshow`: `vmin`, `vmax`, `cmap`.
@@ -225,13 +230,15 @@ def heat_map(ax: Axes, values, rows: Sequence[Text], columns: Sequence[Text], *,
     Raises:
         ValueError: the names do not fit the matrix.
     """
-    values = np.asarray(values, dtype=float)
+    values = _array(values).astype(float)
     if values.shape != (len(rows), len(columns)):
         raise ValueError(f"{len(rows)} rows and {len(columns)} columns are named; the matrix is {values.shape}")
     drawn = ax.imshow(values, aspect="auto", **image)
     for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = drawn.cmap(drawn.norm(value))
-        light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+        light = True
+        if np.isfinite(value):
+            red, green, blue, _ = drawn.cmap(drawn.norm(value))
+            light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
         ax.text(column, row, form.format(value), ha="center", va="center", color="black" if light else "white", size=9)
     ax.set_xticks(range(len(columns)), [text(name) for name in columns], rotation=30, ha="right")
     ax.set_yticks(range(len(rows)), [text(name) for name in rows])
