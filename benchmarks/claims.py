@@ -1,10 +1,12 @@
 """Record how the claims of lessons hold over seeds.
 
-    python benchmarks/claims.py 03 04 --seeds 10
+    python benchmarks/claims.py 03 04 --seeds 10 [--again]
 
 Each seed takes the place of the 0 in the line `SEED = 0` of the lesson's English notebook, which is then executed; a
 claim that fails is recorded like one that holds. Written to data/recorded/claims_NN.json after each seed: a stopped run
-continues there, unless the code of the lesson or of the package has changed since. Exits with 1 when a claim failed.
+continues there, unless the code of the lesson or of the package has changed since. A record of that code that has the
+seeds already, or more, is shown and left alone. `--again` runs them anew; then the old record stands until the last
+seed is done, and a stopped run is lost. Exits with 1 when a claim failed.
 """
 
 import argparse
@@ -76,13 +78,16 @@ def summary(rows: list[dict]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def record_claims(programs: list[NotebookNode]) -> list[dict]:
-    """Execute a lesson's programs, one for each seed from 0 on; record and print the claims, and return their rows."""
+def record_claims(programs: list[NotebookNode], again: bool = False) -> list[dict]:
+    """Execute a lesson's programs, one for each seed from 0 on; record and print the claims, and return their rows.
+
+    What a record of the same code holds is not executed, unless `again`: then all is, and saved when it is complete.
+    """
     slug, code = programs[0].metadata.tlcourse.lesson, digest(programs[0], MODULES, (), ROOT)
     name, done, rows, seconds = f"claims_{slug[:2]}", 0, [], 0.0
-    if (FOLDER / f"{name}.json").exists():
+    if not again and (FOLDER / f"{name}.json").exists():
         before = recorded(name, FOLDER)
-        if before.results["digest"] == code and len(before.seeds) < len(programs):
+        if before.results["digest"] == code:
             done, rows, seconds = len(before.seeds), before.results["claims"], before.seconds
     bar = tqdm(range(done, len(programs)), initial=done, total=len(programs), desc=slug, unit="seed")
     for seed in bar:
@@ -92,7 +97,9 @@ def record_claims(programs: list[NotebookNode]) -> list[dict]:
             rows, seconds = with_run(rows, run.claims), seconds + run.seconds
         except (CellFailed, LessonError) as error:
             raise SystemExit(f"✗ {slug} with SEED = {seed}: {error}") from None
-        save_record(name, __file__, range(seed + 1), {"lesson": slug, "digest": code, "claims": rows}, seconds, FOLDER)
+        if not again or seed + 1 == len(programs):
+            results = {"lesson": slug, "digest": code, "claims": rows}
+            save_record(name, __file__, range(seed + 1), results, seconds, FOLDER)
     print(f"{slug}\n{summary(rows)}\n", flush=True)
     return rows
 
@@ -103,6 +110,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Record how the claims of lessons hold over seeds.")
     parser.add_argument("lessons", nargs="+", metavar="NN", choices=paths, help=f"of {', '.join(paths)}")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="0 … N - 1; by default N is 10")
+    parser.add_argument("--again", action="store_true", help="run also the seeds that are recorded")
     given = parser.parse_args()
     if given.seeds < 1:
         parser.error(f"--seeds {given.seeds}: give 1 at least")
@@ -111,8 +119,8 @@ def main() -> int:
         lessons = [[seeded(notebook, seed) for seed in range(given.seeds)] for notebook in notebooks]
     except LessonError as error:
         raise SystemExit(f"✗ {error}") from None
-    rows = [row for programs in lessons for row in record_claims(programs)]
-    return int(any(row["kept"] < given.seeds for row in rows))
+    rows = [row for programs in lessons for row in record_claims(programs, given.again)]
+    return int(any(row["kept"] < len(row["values"]) for row in rows))
 
 
 if __name__ == "__main__":

@@ -162,32 +162,74 @@ def test_another_failure_ends_the_run_and_says_with_which_seed(script, monkeypat
     assert "--> 1 / SEED" in str(caught.value) and not list(tmp_path.iterdir())
 
 
-def test_a_stopped_run_loses_nothing_and_continues(script, monkeypatch, tmp_path):
-    monkeypatch.setattr(script, "FOLDER", tmp_path)
-    executed = []
+@pytest.fixture
+def runs(script, monkeypatch, tmp_path):
+    """Stands in for execution, 2 s each: `seeds` are those executed, `stop` is one at which it is interrupted."""
+    runs = SimpleNamespace(seeds=[], stop=None)
 
     def execute(program, on_cell):
         seed = int(re.search(r"SEED = (\d+)", program.cells[2].source)[1])
-        if executed == [0, 1]:
-            executed.append("stopped")
+        if seed == runs.stop:
             raise KeyboardInterrupt
-        executed.append(seed)
+        runs.seeds.append(seed)
         return SimpleNamespace(claims=[claim(0.5 + seed / 3)], seconds=2.0)
 
-    def record(source, seeds):
-        return script.record_claims([script.seeded(lesson(source), seed) for seed in range(seeds)])
-
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
     monkeypatch.setattr(script, "execute", execute)
+    return runs
+
+
+def record(script, seeds, source="SEED = 0", **options):
+    return script.record_claims([script.seeded(lesson(source), seed) for seed in range(seeds)], **options)
+
+
+def test_a_stopped_run_loses_nothing_and_continues(script, runs, tmp_path):
+    runs.stop = 2
     with pytest.raises(KeyboardInterrupt):
-        record("SEED = 0", 4)
+        record(script, 4)
     assert recorded("claims_97", tmp_path).seeds == [0, 1]
-    rows = record("SEED = 0\n# a comment changes nothing", 4)
-    assert executed == [0, 1, "stopped", 2, 3]
+    runs.stop = None
+    rows = record(script, 4, "SEED = 0\n# a comment changes nothing")
+    assert runs.seeds == [0, 1, 2, 3]
     assert rows[0]["values"] == pytest.approx([0.5 + seed / 3 for seed in range(4)], rel=1e-5) and rows[0]["kept"] == 4
     assert recorded("claims_97", tmp_path).seconds == 8.0
-    record("SEED = 0", 4)  # what is complete is recorded anew
-    record("SEED = 0\nx = 1", 6)  # and so is what has changed
-    assert executed[5:] == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5]
+    record(script, 3, "SEED = 0\nx = 1")  # what has changed is recorded anew
+    assert runs.seeds[4:] == recorded("claims_97", tmp_path).seeds == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 4])
+def test_a_record_that_has_the_seeds_is_shown_and_left_alone(script, runs, tmp_path, capsys, seeds):
+    record(script, 4)
+    before = (tmp_path / "claims_97.json").read_bytes()
+    shown = capsys.readouterr().out
+    rows = record(script, seeds)
+    assert runs.seeds == [0, 1, 2, 3] and (tmp_path / "claims_97.json").read_bytes() == before
+    assert len(rows[0]["values"]) == 4 and capsys.readouterr().out == shown and "4 of 4" in shown
+
+
+def test_again_replaces_a_record_once_it_is_complete(script, runs, tmp_path):
+    record(script, 4)
+    before = (tmp_path / "claims_97.json").read_bytes()
+    runs.stop = 2
+    with pytest.raises(KeyboardInterrupt):
+        record(script, 3, again=True)
+    assert (tmp_path / "claims_97.json").read_bytes() == before
+    runs.stop = None
+    record(script, 3, again=True)
+    assert runs.seeds == [0, 1, 2, 3, 0, 1, 0, 1, 2]
+    assert recorded("claims_97", tmp_path).seeds == [0, 1, 2] and recorded("claims_97", tmp_path).seconds == 6.0
+
+
+@pytest.mark.parametrize(("kept", "status"), [(4, 0), (3, 1)])
+def test_the_status_says_whether_every_recorded_claim_holds(script, monkeypatch, kept, status):
+    """Also where more seeds are recorded than were asked for."""
+    asked = []
+    monkeypatch.setattr(script, "to_notebook", lambda *_: lesson("SEED = 0"))
+    monkeypatch.setattr(
+        script, "record_claims", lambda programs, again: asked.append(again) or [{"values": [0.5] * 4, "kept": kept}]
+    )
+    monkeypatch.setattr("sys.argv", ["claims.py", "01", "--seeds", "3", "--again"])
+    assert script.main() == status and asked == [True]
 
 
 @pytest.mark.parametrize(
