@@ -81,12 +81,12 @@ SEED = 0
 #
 # **What a random head does.** Take the smallest network that has features and a head: $f(x) = v^\top B x$, with features $Bx$ ($B$ is a matrix) and a head $v$. For training pairs $(x_i, y_i)$ the loss is
 #
-# $$J = \tfrac12 \sum_i \left(v^\top B x_i - y_i\right)^2, \qquad\text{so}\qquad \frac{\partial J}{\partial B} = v \sum_i \left(v^\top B x_i - y_i\right) x_i^\top .$$
+# $$J = \tfrac12 \sum_i \left(v^\top B x_i - y_i\right)^2, \qquad\text{so}\qquad \frac{\partial J}{\partial B} = v \sum_i \left(v^\top B x_i - y_i\right) x_i^\top ,$$
 #
 # since $v^\top B x_i$ has the derivative $v\, x_i^\top$ with respect to $B$. This is the step that matters; read it factor by factor (Kumar et al. 2022, [arXiv 2202.10054](https://arxiv.org/abs/2202.10054)):
 #
 # - **$v$**: a gradient step can move the features $Bx$ only in the direction of $v$, one way or the other. With a random head that is a random direction.
-# - **$v^\top B x_i - y_i$**: the push is as strong as the errors. A head that already fits leaves little to correct.
+# - **$v^\top B x_i - y_i$**: the larger the errors, the longer the step. A head that already fits leaves little to correct.
 # - **$x_i^\top$**: a direction $u$ that no training image contains, $x_i^\top u = 0$ for all $i$, gets no gradient at all: $\frac{\partial J}{\partial B}\, u = 0$. There the features stay as they were. Such directions always exist when there are fewer images than dimensions.
 #
 # The last point is the trap. Inside what the training images show, the features move; outside, they do not; and the head is fitted to the *moved* ones. On pictures of another kind, another light say, old features meet a new head. Kumar et al. call it **feature distortion**. The better the head at the start, the smaller it is.
@@ -109,15 +109,15 @@ SEED = 0
 #
 # **Co robi losowa głowica.** Weź najmniejszą sieć, która ma cechy i głowicę: $f(x) = v^\top B x$, gdzie $Bx$ to cechy ($B$ jest macierzą), a $v$ to głowica. Dla par treningowych $(x_i, y_i)$ strata wynosi
 #
-# $$J = \tfrac12 \sum_i \left(v^\top B x_i - y_i\right)^2, \qquad\text{więc}\qquad \frac{\partial J}{\partial B} = v \sum_i \left(v^\top B x_i - y_i\right) x_i^\top .$$
+# $$J = \tfrac12 \sum_i \left(v^\top B x_i - y_i\right)^2, \qquad\text{więc}\qquad \frac{\partial J}{\partial B} = v \sum_i \left(v^\top B x_i - y_i\right) x_i^\top ,$$
 #
 # bo $v^\top B x_i$ ma względem $B$ pochodną $v\, x_i^\top$. To najważniejszy krok; przeczytaj go czynnik po czynniku (Kumar i in. 2022, [arXiv 2202.10054](https://arxiv.org/abs/2202.10054)):
 #
 # - **$v$**: krok gradientu może przesunąć cechy $Bx$ tylko w kierunku $v$, w tę albo w przeciwną stronę. Przy losowej głowicy to kierunek losowy.
-# - **$v^\top B x_i - y_i$**: popchnięcie jest tak silne, jak duże są błędy. Głowica, która już pasuje, niewiele zostawia do poprawienia.
+# - **$v^\top B x_i - y_i$**: krok jest tym dłuższy, im większe są błędy. Głowica, która już pasuje, niewiele zostawia do poprawienia.
 # - **$x_i^\top$**: kierunek $u$, którego nie zawiera żaden obraz treningowy, czyli $x_i^\top u = 0$ dla wszystkich $i$, nie dostaje żadnego gradientu: $\frac{\partial J}{\partial B}\, u = 0$. Tam cechy zostają takie, jakie były. Takie kierunki są zawsze, gdy obrazów jest mniej niż wymiarów.
 #
-# Ostatni punkt to pułapka. W obrębie tego, co pokazują obrazy treningowe, cechy się przesuwają, poza nim nie, a głowica dopasowuje się do tych *przesuniętych*. Na obrazach innego rodzaju, na przykład przy innym świetle, stare cechy trafiają na nową głowicę. Kumar i in. nazywają to **zniekształceniem cech** (ang. *feature distortion*). Jest ono tym mniejsze, im lepsza jest głowica na starcie.
+# Ostatni punkt to pułapka. W kierunkach, które obrazy treningowe zawierają, cechy się przesuwają, w pozostałych nie, a głowica dopasowuje się do tych *przesuniętych*. Na obrazach innego rodzaju, na przykład przy innym świetle, stare cechy trafiają na nową głowicę. Kumar i in. nazywają to **zniekształceniem cech** (ang. *feature distortion*). Jest ono tym mniejsze, im lepsza jest głowica na starcie.
 #
 # Nie wierz na słowo, policz: dziesięć wejść o 20 wymiarach, sześć cech, które z dokładnością do drobnego szumu wyjaśniają wartości docelowe, raz z losową głowicą, a raz z najlepszą głowicą dla tych cech. Jak duży jest gradient *wzdłuż* wejść, w przestrzeni, którą rozpinają, a jak duży *w poprzek*, w kierunkach prostopadłych do nich wszystkich? (Wiersze $V^\top$ z rozkładu macierzy wejść według wartości osobliwych tworzą bazę: pierwszych dziesięć rozpina wejścia, dziesięć pozostałych jest do nich prostopadłych.)
 
@@ -143,7 +143,7 @@ table(rows, [t("head"), t("gradient along the inputs", "gradient wzdłuż wejś�
 #
 # $$\alpha_{s,l} = \frac{\alpha}{\eta^{\,L-l}\,(s+1)} .$$
 #
-# (The head belongs to part $L$ and is trained in every stage.) Dividing by a power of $\eta$ gives the discriminative rates of lesson 02. There each of ten groups had its own, and we took 1.25; here there are three parts, as Howard and Ruder's network had three layers, and their $\eta = 2.6$ fits: $2.6^2 \approx 6.8$ between the first part and the last, about what $1.25^9 \approx 7.5$ was. They found 2.6 by trial; nothing derives it. The divisor $s + 1$ is the course's own: it makes later stages gentler, so that they do not undo what
+# (The head belongs to part $L$ and is trained in every stage.) Dividing by a power of $\eta$ gives the discriminative rates of lesson 02. There each of ten groups had its own rate, and for $\eta$ we took 1.25; here there are three parts, as Howard and Ruder's network had three layers, and their $\eta = 2.6$ fits: $2.6^2 \approx 6.8$ between the first part and the last, about what $1.25^9 \approx 7.5$ was. They found 2.6 by trial; nothing derives it. The divisor $s + 1$ is the course's own: it makes later stages gentler, so that they do not undo what
 # earlier ones have settled. Within a stage the rate follows a schedule: a **slanted triangle** (Howard and Ruder 2018, [arXiv 1801.06146](https://arxiv.org/abs/1801.06146)) of $T$ steps with a peak at step $c = T/10$,
 #
 # $$\alpha_t = \alpha\, \frac{1 + p\,(r - 1)}{r}, \qquad p = \begin{cases} t / c & t < c \\ 1 - (t - c)/(T - c) & t \ge c \end{cases}$$
@@ -156,7 +156,7 @@ table(rows, [t("head"), t("gradient along the inputs", "gradient wzdłuż wejś�
 #
 # $$\alpha_{s,l} = \frac{\alpha}{\eta^{\,L-l}\,(s+1)} .$$
 #
-# (Głowica należy do części $L$ i jest trenowana w każdym etapie.) Dzielenie przez potęgę $\eta$ znasz z lekcji 02 jako zróżnicowane współczynniki uczenia (ang. *discriminative learning rates*). Tam każda z dziesięciu grup miała własny i wzięliśmy 1,25; tu części są trzy, tyle, ile warstw w sieci Howarda i Rudera, więc ich $\eta = 2{,}6$ pasuje: między pierwszą a ostatnią częścią daje to $2{,}6^2 \approx 6{,}8$, prawie tyle, co $1{,}25^9 \approx 7{,}5$. Wartość 2,6 znaleźli metodą prób; z niczego nie wynika. Dzielnik $s + 1$ to dodatek tego kursu: dzięki niemu późniejsze etapy są łagodniejsze i nie burzą tego, co
+# (Głowica należy do części $L$ i jest trenowana w każdym etapie.) Dzielenie przez potęgę $\eta$ znasz z lekcji 02 jako zróżnicowane współczynniki uczenia (ang. *discriminative learning rates*). Tam każda z dziesięciu grup miała własny współczynnik, a za $\eta$ przyjęliśmy 1,25; tu części są trzy, tyle, ile warstw w sieci Howarda i Rudera, więc ich $\eta = 2{,}6$ pasuje: między pierwszą a ostatnią częścią daje to $2{,}6^2 \approx 6{,}8$, prawie tyle, co $1{,}25^9 \approx 7{,}5$. Wartość 2,6 znaleźli metodą prób; z niczego nie wynika. Dzielnik $s + 1$ to dodatek tego kursu: dzięki niemu późniejsze etapy są łagodniejsze i nie burzą tego, co
 # ułożyły wcześniejsze. W obrębie etapu współczynnik zmienia się według harmonogramu: **skośnego trójkąta** (ang. *slanted triangle*; Howard i Ruder 2018, [arXiv 1801.06146](https://arxiv.org/abs/1801.06146)) o $T$ krokach i szczycie w kroku $c = T/10$,
 #
 # $$\alpha_t = \alpha\, \frac{1 + p\,(r - 1)}{r}, \qquad p = \begin{cases} t / c & t < c \\ 1 - (t - c)/(T - c) & t \ge c \end{cases}$$
@@ -260,7 +260,7 @@ table(rows, [t("stage", "etap"), t("head first", "od głowicy"), t("input first"
 # %% [markdown] lang="en"
 # The head itself is trained in every stage, in both orders: features cannot be judged by a head that stays random. First one live run of each order, four epochs a stage. After every epoch the tuner notes how far the weights of each layer group are from their start, $\lVert w - w^0 \rVert / \lVert w^0 \rVert$ (not the head's, whose start means nothing). In the figure each column is an epoch and each row a group, the input at the top; white has not moved, the colours are logarithmic, grey lines part the stages.
 # %% [markdown] lang="pl"
-# Sama głowica jest trenowana w każdym etapie, w obu kolejnościach: przy losowej głowicy nie widać, czy cechy są dobre. Najpierw po jednym przebiegu każdej kolejności na żywo, cztery epoki na etap. Po każdej epoce trener zapisuje, jak daleko od startu są wagi każdej grupy warstw, $\lVert w - w^0 \rVert / \lVert w^0 \rVert$ (bez głowicy, której start nic nie znaczy). Na rysunku kolumna to epoka, a wiersz to grupa, wejście jest na górze; białe pole oznacza grupę, która jeszcze się nie ruszyła, kolory są logarytmiczne, szare linie oddzielają etapy.
+# Głowica jest trenowana w każdym etapie, w obu kolejnościach: przy losowej głowicy nie widać, czy cechy są dobre. Najpierw po jednym przebiegu każdej kolejności na żywo, cztery epoki na etap. Po każdej epoce trener zapisuje, jak daleko od startu są wagi każdej grupy warstw, $\lVert w - w^0 \rVert / \lVert w^0 \rVert$ (bez głowicy, której start nic nie znaczy). Na rysunku kolumna to epoka, a wiersz to grupa, wejście jest na górze; białe pole oznacza grupę, która jeszcze się nie ruszyła, kolory są logarytmiczne, szare linie oddzielają etapy.
 
 # %%
 smooth = nn.CrossEntropyLoss(label_smoothing=0.1)
@@ -292,7 +292,7 @@ show(fig, alt=t("Two staircases: head first, the layers near the head move from 
                 "Dwa razy schody: od głowicy najpierw ruszają warstwy przy głowicy, a pierwsze dopiero w dziewiątej epoce; od wejścia na odwrót."))
 
 # %% [markdown] lang="en"
-# You see the stages as steps of a staircase. *Head first*, the layers near the head end up far ahead of the first ones. Much of that is our doing: they were trained for twelve epochs instead of four, and at rates up to 6.8 times as high. *Input first*, the distances are nearer to each other.
+# You see the stages as steps of a staircase. *Head first*, the layers near the head end up far ahead of the first ones. Much of that is our doing: they were trained for twelve epochs instead of four, and at rates 6.8 times as high in the last stage, and higher before. *Input first*, the distances are nearer to each other.
 #
 # ### Ten seeds, 50 and 200 boards
 #
@@ -304,7 +304,7 @@ show(fig, alt=t("Two staircases: head first, the layers near the head move from 
 # - all at once with **L2-SP** ($\alpha = 0.1$, $\beta = 0.01$) in place of weight decay,
 # - **LP-FT**: a linear probe becomes the head, then all at once.
 # %% [markdown] lang="pl"
-# Etapy widać jak stopnie schodów. W kolejności *od głowicy* warstwy przy głowicy odeszły na końcu o wiele dalej niż pierwsze. W dużej mierze to nasze dzieło: były trenowane przez dwanaście epok zamiast czterech, ze współczynnikami do 6,8 razy większymi. W kolejności *od wejścia* odległości są sobie bliższe.
+# Etapy widać jak stopnie schodów. W kolejności *od głowicy* warstwy przy głowicy odeszły na końcu o wiele dalej niż pierwsze. W dużej mierze to nasze dzieło: były trenowane przez dwanaście epok zamiast czterech, ze współczynnikami 6,8 razy większymi w ostatnim etapie, a wcześniej jeszcze większymi. W kolejności *od wejścia* odległości są sobie bliższe.
 #
 # ### Dziesięć ziaren losowości, 50 i 200 płytek
 #
@@ -348,7 +348,7 @@ guess.compare(100 * paired("head first", "input first", 200).mean())
 #
 # - **Batch normalisation decides.** Trained along with the rest it costs more than anything else in the table. Batches of sixteen or thirty-two boards, each showing much the same thing, give poor statistics, and these replace good ones.
 # - **Input first is the worst** of the ways with frozen statistics. The early layers are moved first, when the head is still random, and the late ones, which have most to change, must wait.
-# - **Head first does not beat all at once.** With a low rate that rises slowly, and with frozen statistics, a random head does little damage in the first steps, and gradual unfreezing has little left to prevent. (*All at once* also has the lower rate, so this is not a verdict on the order alone.) It is cheaper, though: while the first layers are frozen, what they make of the images is computed once.
+# - **Head first does not beat all at once.** With a low rate that rises slowly, and with frozen statistics, a random head does little damage in the first steps, and gradual unfreezing has little left to prevent. (*All at once* also has the lower rate, so this is not a verdict on the order alone.) Head first is cheaper, though: while the first layers are frozen, what they make of the images is computed once.
 #
 # **What the paper found.** Howard and Ruder measured errors on film reviews: 6.9 % with plain fine-tuning, 6.4 % with gradual unfreezing alone, 5.0 % together with discriminative rates and a slanted triangle. They had 25,000 labelled texts, a network of LSTM layers without batch normalisation, and a higher rate; there a careless start could do more harm.
 #
@@ -357,8 +357,8 @@ guess.compare(100 * paired("head first", "input first", 200).mean())
 # Widać tu trzy rzeczy, od największej do najmniejszej:
 #
 # - **Rozstrzyga normalizacja wsadowa.** Trenowana razem z resztą kosztuje więcej niż cokolwiek innego w tabeli. Paczki po szesnaście albo trzydzieści dwie płytki, pokazujące mniej więcej to samo, dają słabe statystyki, a te zastępują dobre.
-# - **Kolejność od wejścia jest najgorsza** ze sposobów z zamrożonymi statystykami. Wczesne warstwy przesuwają się jako pierwsze, gdy głowica jest jeszcze losowa, a późne, które mają najwięcej do zmiany, muszą czekać.
-# - **Kolejność od głowicy nie wygrywa z opcją „wszystko naraz”.** Gdy współczynnik uczenia jest mały i powoli rośnie, a statystyki są zamrożone, losowa głowica niewiele psuje w pierwszych krokach i stopniowe odmrażanie niewiele ma do zapobieżenia. (*Wszystko naraz* ma też mniejszy współczynnik, nie jest to więc wyrok na samą kolejność.) Jest za to tańsze: dopóki pierwsze warstwy są zamrożone, ich wynik liczymy raz.
+# - **Kolejność od wejścia to najgorszy** ze sposobów z zamrożonymi statystykami. Wczesne warstwy przesuwają się jako pierwsze, gdy głowica jest jeszcze losowa, a późne, które mają najwięcej do zmiany, muszą czekać.
+# - **Kolejność od głowicy nie wygrywa z opcją „wszystko naraz”.** Gdy współczynnik uczenia jest mały i powoli rośnie, a statystyki są zamrożone, losowa głowica niewiele psuje w pierwszych krokach i stopniowe odmrażanie prawie nie ma już czemu zapobiegać. (*Wszystko naraz* ma też mniejszy współczynnik, nie jest to więc wyrok na samą kolejność.) Kolejność od głowicy jest za to tańsza: dopóki pierwsze warstwy są zamrożone, ich wynik liczymy raz.
 #
 # **Co wyszło w artykule.** Howard i Ruder mierzyli stopę błędu na recenzjach filmów: 6,9 % przy zwykłym dostrajaniu, 6,4 % z samym stopniowym odmrażaniem, 5,0 % razem ze zróżnicowanymi współczynnikami i skośnym trójkątem. Mieli 25 000 tekstów z etykietami, sieć z warstw LSTM bez normalizacji wsadowej i większy współczynnik uczenia; nieostrożny start mógł tam bardziej zaszkodzić.
 #
@@ -374,7 +374,7 @@ show(fig, alt=t("Distance of each layer group from its start by epoch, for four 
                 "Odległość każdej grupy warstw od startu w kolejnych epokach, cztery metody przy 200 płytkach: dwa razy schody, raz równy rozkład, a z L2-SP ciemniejszy, czyli mniejsze odległości."))
 
 # %% [markdown] lang="en"
-# The penalty halves the way of the last groups, and it hardly touches the first ones, which had not gone far anyway. The accuracy in the table is the same within a point: half of that way was not needed for the boards. The formula said so: where the images say little, a weight stays at home.
+# The penalty halves the way of the last groups, and it hardly touches the first ones, which had not gone far anyway. The accuracy in the table differs by less than a point: half of that way was not needed for the boards. The formula said so: where the images say little, a weight stays at its start.
 #
 # ### What is forgotten
 #
@@ -385,7 +385,7 @@ show(fig, alt=t("Distance of each layer group from its start by epoch, for four 
 #
 # The first asks whether the old *function* is still there, the second whether the *information* is. (Bars: means of the ten seeds; thin lines: 95 % intervals.)
 # %% [markdown] lang="pl"
-# Kara skraca drogę ostatnich grup o połowę, a pierwszych, które i tak nie odeszły daleko, prawie nie dotyka. Dokładność w tabeli jest taka sama z dokładnością do punktu: połowa tej drogi nie była płytkom potrzebna. Tak mówił wzór: tam, gdzie obrazy mówią niewiele, waga zostaje w domu.
+# Kara skraca drogę ostatnich grup o połowę, a pierwszych, które i tak nie odeszły daleko, prawie nie dotyka. Dokładność w tabeli różni się o mniej niż punkt procentowy: połowa tej drogi nie była płytkom potrzebna. To zapowiadał wzór: tam, gdzie obrazy mówią niewiele, waga zostaje na starcie.
 #
 # ### Co zostaje zapomniane
 #
@@ -411,21 +411,21 @@ show(fig, alt=t("Two bar charts of what is left of the source task after six way
                 "Dwa wykresy słupkowe tego, co zostało z zadania źródłowego po sześciu sposobach dostrajania; najmniej zostaje tam, gdzie trenowano normalizację wsadową."))
 
 # %% [markdown] lang="en"
-# Look left first. After fine-tuning on a few dozen boards the old head hardly recognises its own features: in four cases of five it names another class. The **function** is gone, whichever way you take; LP-FT and L2-SP keep the most of it on 200 boards. Now look right: a new probe on the same features finds most of the **information** that was there before. The features have moved together; little was erased. The exception is trained batch normalisation, which loses a good part of the information, too.
+# Look left first. After fine-tuning on so few boards the old head hardly recognises its own features: mostly it names another class. The **function** is largely gone, whichever way you take; LP-FT and L2-SP keep the most of it on 200 boards. Now look right: a new probe on the same features finds most of the **information** that was there before. The features have moved together; little was erased. The exception is trained batch normalisation, which loses a good part of the information, too.
 #
 # So “it forgot” can mean two things, and only one of them is hard to mend. Where the old task must go on, keep the old weights, or its data. Where you only want features that still serve many tasks, careful fine-tuning harms less than the left panel makes you think.
 #
 # ## Explore: stages, order, decay
 #
-# Choose the order, the number of stages and the factor $\eta$. Left: which groups are trained in which epoch, and how many parameters that makes. Right: the accuracy on a hundred test boards of three recorded runs with 50 boards, over the other settings in grey (bands of three runs are wide). The number of stages is also the number of parts: more of them mean lower rates, the last stage divides by their number and the first part by $\eta^{L-1}$, even all at once. One setting to try: head first in *two* stages. At once half of the network learns at the full rate from a random head, and goes to pieces. Which of the others is best, and does the band allow you to say so?
+# Choose the order, the number of stages and the factor $\eta$. Left: which groups are trained in which epoch, and how many parameters that makes. Right: the accuracy on a hundred test boards of three recorded runs with 50 boards, over the other settings in grey (bands of three runs are wide). The number of stages is also the number of parts: more of them mean lower rates, as in the last stage they are divided by the number of stages and in the first part by $\eta^{L-1}$, too, even all at once. One setting to try: head first in *two* stages. At once half of the network learns at the full rate from a random head, and the accuracy collapses. Which of the others is best, and does the band allow you to say so?
 # %% [markdown] lang="pl"
-# Najpierw spójrz w lewo. Po dostrajaniu na kilkudziesięciu płytkach dawna głowica prawie nie poznaje swoich cech: w czterech przypadkach na pięć wskazuje inną klasę. **Funkcja** przepada bez względu na sposób; przy 200 płytkach najwięcej z niej zachowują LP-FT i L2-SP. A teraz spójrz w prawo: nowa sonda na tych samych cechach znajduje większość **informacji**, która tam była. Cechy przesunęły się razem; niewiele zostało wymazane. Wyjątkiem jest trenowana normalizacja wsadowa, która traci także sporą część informacji.
+# Najpierw spójrz w lewo. Po dostrajaniu na tak niewielu płytkach dawna głowica prawie nie poznaje swoich cech: przeważnie wskazuje inną klasę. **Funkcja** w większości przepada bez względu na sposób; przy 200 płytkach najwięcej z niej zachowują LP-FT i L2-SP. A teraz spójrz w prawo: nowa sonda na tych samych cechach znajduje większość **informacji**, która tam była. Cechy przesunęły się razem; niewiele zostało wymazane. Wyjątkiem jest trenowana normalizacja wsadowa, która traci także sporą część informacji.
 #
 # „Sieć zapomniała” może więc znaczyć dwie rzeczy i tylko jedną z nich trudno naprawić. Jeśli dawne zadanie ma działać dalej, zachowaj dawne wagi albo jego dane. Jeśli chcesz tylko cech, które wciąż służą wielu zadaniom, ostrożne dostrajanie szkodzi mniej, niż można sądzić po lewym wykresie.
 #
 # ## Zbadaj: etapy, kolejność, czynnik
 #
-# Wybierz kolejność, liczbę etapów i czynnik $\eta$. Po lewej: które grupy są trenowane w której epoce i ile to parametrów. Po prawej: dokładność na stu płytkach testowych z trzech zapisanych przebiegów przy 50 płytkach, na szarym tle pozostałych ustawień (pasma z trzech przebiegów są szerokie). Liczba etapów jest też liczbą części: im ich więcej, tym mniejsze współczynniki, bo ostatni etap dzieli przez ich liczbę, a pierwsza część przez $\eta^{L-1}$, także przy *wszystko naraz*. Sprawdź zwłaszcza kolejność od głowicy w *dwóch* etapach: połowa sieci od razu uczy się z pełnym współczynnikiem od losowej głowicy i rozpada się. Które z pozostałych ustawień jest najlepsze i czy pasmo pozwala tak twierdzić?
+# Wybierz kolejność, liczbę etapów i czynnik $\eta$. Po lewej: które grupy są trenowane w której epoce i ile to parametrów. Po prawej: dokładność na stu płytkach testowych z trzech zapisanych przebiegów przy 50 płytkach, na szarym tle pozostałych ustawień (pasma z trzech przebiegów są szerokie). Liczba etapów jest też liczbą części: im ich więcej, tym mniejsze współczynniki, bo w ostatnim etapie dzielimy je przez liczbę etapów, a w pierwszej części jeszcze przez $\eta^{L-1}$, także w sposobie *wszystko naraz*. Sprawdź zwłaszcza kolejność od głowicy w *dwóch* etapach: połowa sieci od razu uczy się z pełnym współczynnikiem od losowej głowicy i dokładność się załamuje. Które z pozostałych ustawień jest najlepsze i czy pasmo pozwala tak twierdzić?
 
 # %%
 orders = {ways[way]: way for way in ("head first", "input first", "all at once")}
@@ -473,7 +473,7 @@ explorer
 #
 # Kumar i in. 2022 wyciągają wniosek ze wzoru na początku lekcji: **LP-FT**, najpierw sonda liniowa (ang. ***l**inear **p**robe*), dopasowana do końca na zamrożonych cechach, potem dostrajanie (ang. ***f**ine-**t**uning*) wszystkiego od tego miejsca. Nasze etapy zatrzymują się w pół drogi, LP-FT idzie do końca. Średnio na dziesięciu zbiorach danych z przesunięciem wyszło im tak: na obrazach takich jak treningowe dostrajanie wyprzedza sondę o 2 punkty procentowe, ale na przesuniętych przegrywa z nią o 7. LP-FT jest najlepsze w obu przypadkach: wyprzedza dostrajanie o 1 i o 10 punktów.
 #
-# Stawiają warunek: *dobre* cechy po treningu wstępnym i duże przesunięcie. Nasza sieć dobrze zna fotografie, więc zadanie jest takie: mając po *jednym* wycinku z lewej połowy każdej fotografii, sieć ma się nauczyć, z której pochodzi wycinek. Sprawdzamy ją na wycinkach prawych połówek, takich, jakie są („dzień”), oraz przyciemnionych, pożółkłych i zaszumionych („wieczór”). Osiem przebiegów, każdy z innymi wycinkami. Żeby zaoszczędzić czas, inaczej niż w artykule dostrajamy tylko ostatnią część (etap 0), a to, co robią grupy przed nią, liczymy raz; 14 wycinków to jedna paczka, więc 24 epoki to 24 kroki, przy $\alpha = 0{,}001$.
+# Stawiają warunek: *dobre* cechy po treningu wstępnym i duże przesunięcie. Nasza sieć dobrze zna fotografie, więc zadanie jest takie: mając po *jednym* wycinku z lewej połowy każdej fotografii, sieć ma się nauczyć rozpoznawać, z której fotografii pochodzi wycinek. Sprawdzamy ją na wycinkach prawych połówek, takich, jakie są („dzień”), oraz przyciemnionych, pożółkłych i zaszumionych („wieczór”). Osiem przebiegów, każdy z innymi wycinkami. Żeby zaoszczędzić czas, inaczej niż w artykule dostrajamy tylko ostatnią część (etap 0), a to, co robią grupy przed nią, liczymy raz; 14 wycinków to jedna paczka, więc 24 epoki to 24 kroki, przy $\alpha = 0{,}001$.
 
 # %%
 torch.manual_seed(SEED)
@@ -514,13 +514,13 @@ print(t("LP-FT minus fine-tuning, evening:", "LP-FT minus dostrajanie, wieczór:
 later.compare(100 * lead.mean())
 
 # %% [markdown] lang="en"
-# By day the two are close. In the evening LP-FT tends to be ahead, and both are ahead of the probe alone, unlike in the paper. The lead is a few points, less than the paper's ten, from a single small task, and it shrinks with a higher rate or more steps: both methods then end far from where they began. Eight runs give a wide interval; the claim below was checked over ten times as many.
+# By day the two are close. In the evening LP-FT tends to be ahead of fine-tuning, which, unlike in the paper, is ahead of the probe. The lead of LP-FT is a few points (in the paper ten), from a single small task, and it shrinks with a higher rate or more steps: both methods then end far from where they began. Eight runs give a wide interval; the claim in the summary was checked over ten times as many.
 #
 # ### The boards under another light and camera
 #
 # Now the boards, where the features were *not* good: in lesson 01 the probe was right on about three boards out of four, with all 800 labels. **Another factory** has dimmer and warmer light, stronger glare, a worse camera, and boards of other colours. It has labelled nothing; we only test there. These ten runs on 50 and on 200 boards are recorded (accuracy, mean and 95 % interval), and all layers are fine-tuned.
 # %% [markdown] lang="pl"
-# W dzień obie metody są blisko siebie. Wieczorem LP-FT zwykle wyprzedza dostrajanie, a obie, inaczej niż w artykule, wyprzedzają samą sondę. Przewaga to kilka punktów, mniej niż dziesięć w artykule, w jednym małym zadaniu, i maleje przy większym współczynniku albo większej liczbie kroków: obie metody kończą wtedy daleko od miejsca, w którym zaczęły. Osiem przebiegów daje szeroki przedział; tezę poniżej sprawdzono na dziesięć razy większej ich liczbie.
+# W dzień obie metody są blisko siebie. Wieczorem LP-FT zwykle wyprzedza dostrajanie, a dostrajanie, inaczej niż w artykule, wyprzedza samą sondę. Przewaga LP-FT wynosi kilka punktów (w artykule dziesięć), dotyczy jednego małego zadania i maleje przy większym współczynniku albo większej liczbie kroków: obie metody kończą wtedy daleko od miejsca, w którym zaczęły. Osiem przebiegów daje szeroki przedział; tezę z podsumowania sprawdzono na dziesięć razy większej ich liczbie.
 #
 # ### Płytki przy innym świetle i innej kamerze
 #
@@ -536,13 +536,13 @@ rows = [(label, *(mean_pm(runs[f"{way}, {n}"][place]) for n in (50, 200) for pla
 table(rows, [t("method"), *(f"{n}, {place}" for n in (50, 200) for place in places.values())])
 
 # %% [markdown] lang="en"
-# **The claim does not carry over to the boards.** The probe is the worst, at home and elsewhere, and starting from it gains nothing: on 200 boards plain fine-tuning is even ahead in the other factory. The condition is not met. When features say little about the task, the probe's errors stay large, so its head protects nothing; and here the change that fine-tuning makes is *needed*, in the other factory as much as at home. LP-FT protects good features. It cannot make bad ones good.
+# **The lead of LP-FT does not carry over to the boards.** The probe is the worst, at home and elsewhere, and starting from it gains next to nothing: on 200 boards plain fine-tuning is even ahead in the other factory. The condition is not met. When features say little about the task, the probe's errors stay large, so its head protects nothing; and here the change that fine-tuning makes is *needed*, in the other factory as much as at home. LP-FT protects good features. It cannot make bad ones good.
 #
 # ## When it fails
 #
 # LP-FT has a trap of its own. The probe is fitted to the features as they are in evaluation mode, with stored statistics. If training then normalises by the statistics of each batch (`freeze_batch_norm=False`), which for sixteen boards are far from ImageNet's, the features differ from the first step on, and the fitted head no longer fits. We try it with fifty boards, the last part only and a low rate; epoch 0 is the probe itself.
 # %% [markdown] lang="pl"
-# **Na płytki ta teza się nie przenosi.** Sonda jest najgorsza u siebie i gdzie indziej, a zaczynanie od niej nic nie daje: przy 200 płytkach zwykłe dostrajanie jest w innej fabryce nawet lepsze. Warunek nie jest spełniony. Gdy cechy niewiele mówią o zadaniu, błędy sondy pozostają duże i jej głowica niczego nie chroni; a zmiana, którą wprowadza dostrajanie, jest tu *potrzebna*, w innej fabryce tak samo jak u siebie. LP-FT chroni dobre cechy. Złych nie naprawi.
+# **Na płytkach przewaga LP-FT się nie potwierdza.** Sonda jest najgorsza i u siebie, i w innej fabryce, a zaczynanie od niej prawie nic nie daje: przy 200 płytkach zwykłe dostrajanie jest w innej fabryce nawet lepsze. Warunek nie jest spełniony. Gdy cechy niewiele mówią o zadaniu, błędy sondy pozostają duże i jej głowica niczego nie chroni; a zmiana, którą wprowadza dostrajanie, jest tu *potrzebna*, w innej fabryce tak samo jak u siebie. LP-FT chroni dobre cechy. Złych nie naprawi.
 #
 # ## Kiedy to zawodzi
 #
@@ -697,9 +697,9 @@ quiz(
 # ## What we saw
 #
 # - The gradient that reaches the features is the head times the errors: a random head pushes them about, a fitted one leaves them alone where the features are good.
-# - Stages, rates and order: input first is worst; head first is cheap, and no better here than all at once at a low rate. What decided was to freeze batch normalisation.
+# - Stages, rates and order: with frozen statistics input first is worst; head first is cheaper, but no better here than all at once at a low rate. What decided was to freeze batch normalisation.
 # - Each layer's way can be measured, and so can forgetting: the old function goes quickly, the information mostly stays.
-# - L2-SP halves the way at the same accuracy.
+# - L2-SP halves the way of the last layers at nearly the same accuracy.
 # - LP-FT helps where the features are good; on the boards, where they are not, it does not help under another light and camera.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
@@ -707,9 +707,9 @@ quiz(
 # ## Podsumowanie
 #
 # - Gradient, który dociera do cech, to głowica razy błędy: losowa głowica rozpycha cechy, dopasowana zostawia je w spokoju, jeśli są dobre.
-# - Etapy, współczynniki, kolejność: od wejścia jest najgorzej; od głowicy jest tanio, ale nie lepiej niż wszystko naraz z małym współczynnikiem. Rozstrzygnęło zamrożenie normalizacji wsadowej.
+# - Etapy, współczynniki, kolejność: przy zamrożonych statystykach najgorsza jest kolejność od wejścia; kolejność od głowicy jest tańsza, ale nie lepsza niż wszystko naraz z małym współczynnikiem. Rozstrzygnęło zamrożenie normalizacji wsadowej.
 # - Drogę każdej warstwy można zmierzyć, a zapominanie też: dawna funkcja przepada szybko, informacja przeważnie zostaje.
-# - L2-SP skraca tę drogę o połowę przy tej samej dokładności.
+# - L2-SP skraca o połowę drogę ostatnich warstw przy prawie tej samej dokładności.
 # - LP-FT pomaga, gdy cechy są dobre; na płytkach, gdzie nie są, nie pomaga przy innym świetle i innej kamerze.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
@@ -720,11 +720,11 @@ claim(t("Gradient across the inputs, with either head", "Gradient w poprzek wej�
       max(random_across, fitted_across), at_most=1e-10)
 claim(t("Along them, random over fitted head", "Wzdłuż wejść, głowica losowa wobec dopasowanej"), random_along / fitted_along, at_least=4, unit="×")
 claim(t("Accuracy head first on 50 boards, this run", "Dokładność od głowicy na 50 płytkach, to uruchomienie"), live[0], at_least=0.30)
-claim(t("Batch norm frozen above trained on 200 boards, the worst recorded seed", "Normalizacja zamrożona ponad trenowaną, 200 płytek, najgorsze zapisane ziarno"),
+claim(t("Batch norm frozen above trained on 200 boards, the worst recorded seed", "Przewaga normalizacji zamrożonej nad trenowaną, 200 płytek, najgorsze zapisane ziarno"),
       paired("all at once", "batch norm trained", 200).min(), at_least=0.08)
 by_order = [np.mean([paired(way, other, n) for n in (50, 200)]) for way, other in (("head first", "input first"), ("head first", "all at once"))]
-claim(t("Head first above input first, recorded mean", "Od głowicy ponad od wejścia, zapisana średnia"), by_order[0], at_least=0.01)
-claim(t("Head first above all at once, recorded mean", "Od głowicy ponad wszystko naraz, zapisana średnia"), by_order[1], at_most=0.01)
+claim(t("Head first above input first, recorded mean", "Przewaga „od głowicy” nad „od wejścia”, zapisana średnia"), by_order[0], at_least=0.01)
+claim(t("Head first above all at once, recorded mean", "Przewaga „od głowicy” nad „wszystko naraz”, zapisana średnia"), by_order[1], at_most=0.01)
 way = [np.array(runs[f"{name}, 200"]["moved"])[:, -2:].mean(1) for name in ("L2-SP", "all at once")]
 claim(t("Way of the last two groups, L2-SP over all at once, the worst recorded seed", "Droga dwóch ostatnich grup, L2-SP wobec wszystko naraz, najgorsze zapisane ziarno"),
       (way[0] / way[1]).max(), at_most=0.65)
@@ -737,14 +737,14 @@ claim(t("Crops that keep their ImageNet class, all at once, recorded mean", "Wyc
       after["same ImageNet class"], at_most=0.35)
 claim(t("What a new probe loses meanwhile", "Ile traci przy tym nowa sonda"), before["probe"] - after["probe"], at_most=0.10)
 claim(t("With trained batch norm it loses", "Z trenowaną normalizacją traci"), before["probe"] - np.mean(runs["batch norm trained, 200"]["probe"]), at_least=0.12)
-claim(t("LP-FT above fine-tuning in the evening, this run", "LP-FT ponad dostrajaniem wieczorem, to uruchomienie"), lead.mean(), at_least=-0.01)
-claim(t("LP-FT above the probe in the evening, this run", "LP-FT ponad sondą wieczorem, to uruchomienie"),
+claim(t("LP-FT above fine-tuning in the evening, this run", "Przewaga LP-FT nad dostrajaniem, wieczór, to uruchomienie"), lead.mean(), at_least=-0.01)
+claim(t("LP-FT above the probe in the evening, this run", "Przewaga LP-FT nad sondą, wieczór, to uruchomienie"),
       np.mean(lp_ft["LP-FT", "evening"]) - np.mean(lp_ft["LP", "evening"]), at_least=0.03)
-claim(t("LP-FT above all at once in the other factory, 200 boards, recorded mean", "LP-FT ponad wszystko naraz w innej fabryce, 200 płytek, zapisana średnia"),
+claim(t("LP-FT above all at once in the other factory, 200 boards, recorded mean", "Przewaga LP-FT nad „wszystko naraz” w innej fabryce, 200 płytek, zapisana średnia"),
       paired("LP-FT", "all at once", 200, "elsewhere").mean(), at_most=0.0)
 kept, lost = trap.values()
 claim(t("Lost after a probe with trained batch norm, this run", "Strata po sondzie z trenowaną normalizacją, to uruchomienie"), lost[0] - lost[-1], at_least=0.04)
-claim(t("Frozen above trained at the end, this run", "Zamrożona ponad trenowaną na końcu, to uruchomienie"), kept[-1] - lost[-1], at_least=0.08)
+claim(t("Frozen above trained at the end, this run", "Przewaga zamrożonej normalizacji nad trenowaną na końcu, to uruchomienie"), kept[-1] - lost[-1], at_least=0.08)
 
 # %% [markdown] lang="en"
 # ## Where to go next

@@ -25,7 +25,7 @@
 # %% [markdown] lang="pl"
 # # Co się przenosi
 #
-# Jedne źródła pomagają, inne nic nie dają, a jeszcze inne szkodzą. Które warstwy niosą to, co pomaga, i czy da się to poznać, zanim cokolwiek wytrenujesz?
+# Jedne źródła pomagają, inne nic nie dają, a jeszcze inne szkodzą. Które warstwy niosą to, co pomaga, i czy dobre źródło da się rozpoznać, zanim zaczniesz trening na zadaniu docelowym?
 #
 # **Po tej lekcji będziesz umieć**
 #
@@ -109,7 +109,7 @@ SEED = 0
 #
 # $$\mathrm{NTG} = \varepsilon_{\text{ze źródłem}} - \varepsilon_{\text{bez źródła}}$$
 #
-# nazywają *negative transfer gap*, czyli luką transferu negatywnego; jeśli jest dodatnia, transfer jest negatywny. Będziemy pokazywać **zysk** $-\mathrm{NTG}$, czyli różnicę dwóch dokładności w punktach procentowych: powyżej zera źródło pomaga, poniżej szkodzi. Zwróć uwagę, co ta definicja ustala: algorytm, dane docelowe i długość treningu. Zmień którąś z tych rzeczy, a źródło, które szkodziło, może pomóc. (Bez źródła nikt nie zamrażałby losowych warstw; porównujemy więc zawsze z treningiem *wszystkich* warstw od zera, także dla zamrożonych grup.)
+# nazywają *negative transfer gap*, czyli luką transferu negatywnego; jeśli jest dodatnia, transfer jest negatywny. Będziemy pokazywać **zysk** $-\mathrm{NTG}$, czyli różnicę dwóch dokładności w punktach procentowych: powyżej zera źródło pomaga, poniżej szkodzi. Zwróć uwagę, co w tym porównaniu musi pozostać takie samo: algorytm, dane docelowe i długość treningu. Zmień którąś z tych rzeczy, a źródło, które szkodziło, może pomóc. (Bez źródła nikt nie zamrażałby losowych warstw; porównujemy więc zawsze z treningiem *wszystkich* warstw od zera, także dla zamrożonych grup.)
 
 # %% [markdown] lang="en"
 # ## Before you run: predict
@@ -240,7 +240,7 @@ frozen, tuned, noise, own = accuracy.values()
 guess.compare([0, 1, 1, 2, 3][frozen.mean(0)[1:].argmax()])
 
 # %% [markdown] lang="en"
-# Read each line from left to right. (Lines are means of three runs, bands their 95 % intervals, wide for so few.) The bands, 95 % intervals of three runs, are wide; but within a run all lines share the same images, so their differences are surer than the bands suggest.
+# Read each line from left to right. Lines are means of three runs, bands their 95 % intervals, wide for so few; but within a run all lines share the same images, so their differences are surer than the bands suggest.
 #
 # - **Blue**: the convolutions of 0–4 are general. Frozen as they are, they serve 5–9 better than what 25 images alone can teach. After `conv3` the line plunges: the dense layers have learned to tell the digits 0 to 4 apart, and what they threw away on the way is missing now. This is the general-to-specific curve.
 # - **Green**: if they may change, even the specific layers are a better start than random weights.
@@ -254,14 +254,14 @@ guess.compare([0, 1, 1, 2, 3][frozen.mean(0)[1:].argmax()])
 #
 # The first layer can be looked at: its filters are small pictures. First the 32 filters of the pretrained backbone of lesson 01, 3 × 3 pixels, in colour. Then the 16 of our digit network, 5 × 5 pixels, and below each of them what training has *changed* in it since its random start. A filter answers most strongly to a patch of the image that looks like itself. (Each picture is stretched to full contrast, medium grey is 0; the changes are really smaller than the filters.)
 # %% [markdown] lang="pl"
-# Czytaj każdą linię od lewej do prawej. (Linie to średnie z trzech przebiegów, pasma to ich przedziały ufności 95 %, szerokie, bo przebiegów jest mało.) Pasma, czyli przedziały ufności 95 % z trzech przebiegów, są szerokie; ale w jednym przebiegu wszystkie linie mają te same obrazy, więc ich różnice są pewniejsze, niż sugerują pasma.
+# Czytaj każdą linię od lewej do prawej. Linie to średnie z trzech przebiegów, a pasma to ich przedziały ufności 95 %, szerokie, bo przebiegów jest mało. W każdym przebiegu wszystkie linie mają jednak te same obrazy, więc ich różnice są pewniejsze, niż sugerują pasma.
 #
 # - **Niebieska**: sploty z 0–4 są ogólne. Zamrożone, bez żadnej zmiany, nadają się do czytania 5–9 lepiej niż sploty wyuczone na samych 25 obrazach. Za `conv3` linia gwałtownie spada: warstwy gęste nauczyły się rozróżniać cyfry od 0 do 4, a tego, co po drodze odrzuciły, teraz brakuje. To krzywa przejścia od ogólnego do wyspecjalizowanego.
 # - **Zielona**: jeśli mogą się zmieniać, nawet warstwy wyspecjalizowane są lepszym startem niż losowe wagi.
-# - **Szara**: jedna albo dwie losowe warstwy niewiele kosztują, bo tylko mieszają kreski; przez pięć dociera do głowicy tak mało różnic między obrazami, że w 30 krokach prawie niczego się nie uczy. Sukces niebieskiej linii nie jest więc zasługą samej architektury.
+# - **Szara**: jedna albo dwie losowe warstwy niewiele kosztują, bo tylko mieszają kreski; przez pięć takich warstw dociera do głowicy tak mało różnic między obrazami, że w 30 krokach głowica prawie niczego się nie uczy. Sukces niebieskiej linii nie jest więc zasługą samej architektury.
 # - **Pomarańczowa** trzyma się przy `dense1`, gdzie niebieska spada. Nie chodzi więc o cięcie: za spadek niebieskiej linii odpowiada zadanie źródłowe. (Przy ostatnim cięciu, gdzie w 30 krokach sama nowa głowica musi się odnaleźć w zamrożonych cechach, ona też może stracić kilka punktów.)
 #
-# **Co wyszło w artykule.** Yosinski i in. 2014 ([arXiv 1411.1792](https://arxiv.org/abs/1411.1792)) cięli ośmiowarstwową sieć podobną do AlexNet, wytrenowaną na połowie klas ImageNetu, i uczyli ją drugiej połowy. Krzywa przejścia od ogólnego do wyspecjalizowanego to także ich wynik. Dwie rzeczy wyszły tam inaczej niż u nas. Ich linia *selffer* spadała przy cięciach w środku: warstwy się zrosły (ang. *co-adapted*), a nowe nie odnajdywały drogi z powrotem; nasza sieć jest płytka i zapewne dlatego tych kilka warstw za cięciem odnajduje drogę. A losowe
+# **Co wyszło w artykule.** Yosinski i in. 2014 ([arXiv 1411.1792](https://arxiv.org/abs/1411.1792)) cięli ośmiowarstwową sieć podobną do AlexNet, wytrenowaną na połowie klas ImageNetu, i uczyli ją drugiej połowy. Krzywa przejścia od ogólnego do wyspecjalizowanego to także ich wynik. Dwie rzeczy wyszły tam inaczej niż u nas. Ich linia *selffer* spadała przy cięciach w środku: warstwy się zrosły (ang. *co-adapted*), a nowe nie potrafiły się do nich na powrót dopasować; nasza sieć jest płytka i być może dlatego tym kilku warstwom za cięciem się to udaje. A losowe
 # filtry szkodziły tam już od pierwszej warstwy; nasze wytrzymują dłużej, zapewne dlatego, że kreski są prostsze niż fotografie. Ich dostrajane sieci były lepsze od trenowanych od zera średnio (po wszystkich cięciach) o 1,6 punktu, choć miały ponad pół miliona obrazów docelowych; my przy 25 zyskujemy więcej, bo więcej jest do zyskania.
 #
 # ## Co widzą warstwy?
@@ -294,7 +294,7 @@ for alt, filters in shown.items():
 # Filtry sieci bazowej przeciwstawiają jasne ciemnemu i kolor kolorowi. Nasze wciąż wyglądają jak szum, od którego zaczęły; ale to, co dodały dwie epoki, jest gładkie: plamy, krawędzie, kawałki kresek. Ani jedne, ani drugie nie zdradzają niczego o ImageNecie ani o cyfrach od 0 do 4.
 #
 # **Głębszych warstw** nie da się obejrzeć, ale można je porównać. Podaj te same $N$ obrazów dwóm sieciom i niech $X$ oraz $Y$ będą cechami pewnej warstwy jednej i pewnej warstwy drugiej, po jednym wierszu na obraz, o kształtach $(N, D_1)$ i $(N, D_2)$; od każdej kolumny odjęto jej średnią. Jak bardzo są podobne? Pojedyncze cechy sobie nie odpowiadają: inne ziarno daje inne cechy w innej kolejności. Można jednak porównać, *które obrazy warstwa uważa
-# za podobne*: iloczyn skalarny wierszy $i$ oraz $j$ macierzy $X$ stoi w macierzy $K = X X^{\top}$; dla $Y$ niech to będzie $M = Y Y^{\top}$. Obie są $(N, N)$, niezależnie od $D_1$ i $D_2$. **CKA** (ang. *centered kernel alignment*, zgodność centrowanych jąder; Kornblith i in. 2019, [arXiv 1905.00414](https://arxiv.org/abs/1905.00414)) to cosinus kąta między nimi, gdy każdą czyta się jak jeden długi wektor:
+# za podobne*: iloczyn skalarny wierszy $i$ oraz $j$ macierzy $X$ to element macierzy $K = X X^{\top}$; dla $Y$ jest to $M = Y Y^{\top}$. Obie mają kształt $(N, N)$, niezależnie od $D_1$ i $D_2$. **CKA** (ang. *centered kernel alignment*, zgodność centrowanych jąder; Kornblith i in. 2019, [arXiv 1905.00414](https://arxiv.org/abs/1905.00414)) to cosinus kąta między nimi, gdy każdą czyta się jak jeden długi wektor:
 #
 # $$\mathrm{CKA} = \frac{\sum_{ij} K_{ij} M_{ij}}{\lVert K \rVert \, \lVert M \rVert} .$$
 #
@@ -302,7 +302,7 @@ for alt, filters in shown.items():
 #
 # $$\sum_{ij} K_{ij} M_{ij} = \mathrm{tr}(X X^{\top} Y Y^{\top}) = \mathrm{tr}(Y^{\top} X X^{\top} Y) = \lVert Y^{\top} X \rVert^2 ,$$
 #
-# gdzie $\lVert \cdot \rVert$ to pierwiastek z sumy kwadratów wszystkich elementów, a skorzystaliśmy z $M = M^{\top}$. W $Y^{\top} X$ stoją kowariancje (razy $N$) każdej cechy jednej warstwy z każdą cechą drugiej: CKA podsumowuje, jak zmieniają się razem. Leży między 0 a 1. Widać stąd dwie rzeczy. Obróć cechy macierzą ortogonalną $Q$, a $X Q Q^{\top} X^{\top} = K$: nic się nie zmienia. Inna kolejność cech, odbicie albo obrót to dla CKA ta sama warstwa, ale już nie dowolna ich mieszanka. Ale rozciągnij jedną cechę dziesięciokrotnie, a zdominuje ona $K$: **CKA widzi przede wszystkim cechy o dużej wariancji** (pierwsza pułapka). Porównujemy wszystkie grupy ze wszystkimi na 500 obrazach testowych cyfr 5–9, których żadna sieć od 0–4 nie widziała (`debiased=True` wyjaśnimy niżej), i uśredniamy po trzech sieciach źródłowych:
+# gdzie $\lVert \cdot \rVert$ to pierwiastek z sumy kwadratów wszystkich elementów, a skorzystaliśmy z $M = M^{\top}$. Elementy $Y^{\top} X$ to kowariancje (razy $N$) każdej cechy jednej warstwy z każdą cechą drugiej: CKA podsumowuje, jak zmieniają się razem. Leży między 0 a 1. Widać stąd dwie rzeczy. Obróć cechy macierzą ortogonalną $Q$, a $X Q Q^{\top} X^{\top} = K$: nic się nie zmienia. Inna kolejność cech, odbicie albo obrót to dla CKA ta sama warstwa, ale już nie dowolna ich mieszanka. Jeśli natomiast rozciągniesz jedną cechę dziesięciokrotnie, zdominuje ona $K$: **CKA widzi przede wszystkim cechy o dużej wariancji** (pierwsza pułapka). Porównujemy wszystkie grupy ze wszystkimi na 500 obrazach testowych cyfr 5–9, których żadna sieć od 0–4 nie widziała (`debiased=True` wyjaśnimy niżej), i uśredniamy po trzech sieciach źródłowych:
 
 # %%
 looked_at = tests[0][0][:500]
@@ -360,7 +360,7 @@ table(rows, [t("examples", "przykłady"), "CKA", t("debiased", "bez obciążenia
 # Do tej pory źródło pomagało. Oto siedem źródeł (na każdym trenujemy taką samą sieć) i trzy zadania docelowe z nielicznymi etykietami:
 #
 # - **cyfry 0–4** i trzy ich odmiany: **do góry nogami**, **przestawione piksele** (jedna permutacja dla wszystkich obrazów), **losowe etykiety**,
-# - **atrament**: te same obrazy cyfr 0–4, ale inne pytanie: ustaw je od najmniejszej ilości atramentu do największej i podziel na pięć równych grup; w której jest ten?
+# - **atrament**: te same obrazy cyfr 0–4, ale inne pytanie: gdyby ustawić je od najmniejszej ilości atramentu do największej i podzielić na pięć równych części, w której byłby dany obraz?
 # - **prążki**: paski pod jednym z ośmiu kątów; pod którym?
 # - **fotografie**: małe szare wycinki czternastu fotografii; z której pochodzi wycinek?
 #
@@ -458,7 +458,7 @@ harmful.compare(mean_gain[1:, 0, 2].argmin().item())
 #
 # Two runs are few: differences of a few points in this figure mean nothing. The claims at the end are about those that held over ten seeds.
 #
-# **The cure** stands in the figure, too, in the row of ink, and it is the surgery: for the digits take three groups instead of five, and most of the harm is gone, for it sits where the network is specific. Or let all of them change; then most of it is undone. Where you doubt a source, take less of it, and freeze less.
+# **The cure** stands in the figure, too, in the row of ink, and it is a shallower transplant: for the digits take three groups instead of five, and most of the harm is gone, for it sits where the network is specific. Or let all of them change; then most of it is undone. Where you doubt a source, take less of it, and freeze less.
 #
 # ## Which source? Ask before you train
 #
@@ -481,21 +481,21 @@ harmful.compare(mean_gain[1:, 0, 2].argmin().item())
 # - **Cyfry dla tekstur** (pośrodku): trzy sploty, które widziały tylko jasne linie na czarnym tle, kosztują tekstury wiele punktów, bo nie wolno im się zmienić. Sploty z fotografii nie kosztują ich nic. Pierwsza połowa sieci też bywa zbyt wyspecjalizowana, gdy zbyt odległe są *obrazy*.
 # - **Zamrożone w całości** (po prawej) niemal każde źródło szkodzi niemal każdemu celowi, a tylko najbliższe szkodzi łagodnie. W lekcji 01 to działało: tam cechy pochodziły z dużej sieci o tysiącu klas, a tu pochodzą z małej, o zaledwie kilku.
 #
-# Dwa przebiegi to mało: różnice kilku punktów nic na tym rysunku nie znaczą. Twierdzenia na końcu mówią o tych, które utrzymały się dla dziesięciu ziaren.
+# Dwa przebiegi to mało: różnice kilku punktów nic na tym rysunku nie znaczą. Tezy na końcu lekcji dotyczą tylko tych różnic, które utrzymały się dla dziesięciu ziaren losowości.
 #
-# **Lekarstwo** też jest na rysunku, w wierszu atramentu, i jest nim przeszczepianie: weź dla cyfr trzy grupy zamiast pięciu, a szkoda w większości zniknie, bo siedzi tam, gdzie sieć jest wyspecjalizowana. Albo pozwól wszystkim się zmieniać; wtedy w większości się cofnie. Gdy nie ufasz źródłu, weź z niego mniej i mniej zamrażaj.
+# **Lekarstwo** też jest na rysunku, w wierszu atramentu, i jest nim płytszy przeszczep: weź dla cyfr trzy grupy zamiast pięciu, a szkoda w większości zniknie, bo siedzi tam, gdzie sieć jest wyspecjalizowana. Albo pozwól wszystkim grupom się zmieniać; wtedy szkoda w większości się cofnie. Gdy nie ufasz źródłu, weź z niego mniej i mniej zamrażaj.
 #
 # ## Które źródło? Zapytaj przed treningiem
 #
-# Macierz wymagała ponad stu treningów. **Ocena przenoszalności** (ang. *transferability score*) patrzy raz na to, co sieć źródłowa robi z kilkoma obrazami docelowymi z etykietami, i niczego nie trenuje. Wyższa jest lepsza; liczy się tylko *kolejność* źródeł.
+# Zmierzenie tej macierzy zysków wymagało ponad stu treningów. **Ocena przenoszalności** (ang. *transferability score*) patrzy raz na to, co sieć źródłowa robi z kilkoma obrazami docelowymi z etykietami, i niczego nie trenuje. Wyższa jest lepsza; liczy się tylko *kolejność* źródeł.
 #
-# **LEEP** (Nguyen i in. 2020, [arXiv 2002.12462](https://arxiv.org/abs/2002.12462)) bierze źródło razem z głowicą. Obrazowi $x_i$, jednemu z $N$ obrazów docelowych, o etykiecie $y_i$, sieć źródłowa przypisuje prawdopodobieństwa $\theta(x_i)_z$ swoich własnych klas $z$. Policz, jak często klasa docelowa $y$ występuje razem z klasą źródłową $z$ (obraz liczy się dla $z$ z wagą równą prawdopodobieństwu), i zamień to na prawdopodobieństwo warunkowe:
+# **LEEP** (Nguyen i in. 2020, [arXiv 2002.12462](https://arxiv.org/abs/2002.12462)) bierze źródło razem z głowicą. Każdemu z $N$ obrazów docelowych, $x_i$ o etykiecie $y_i$, sieć źródłowa przypisuje prawdopodobieństwa $\theta(x_i)_z$ swoich własnych klas $z$. Policz, jak często klasa docelowa $y$ występuje razem z klasą źródłową $z$ (obraz liczy się dla $z$ z wagą równą prawdopodobieństwu), i zamień to na prawdopodobieństwo warunkowe:
 #
 # $$P(y, z) = \frac{1}{N} \sum_{i:\, y_i = y} \theta(x_i)_z, \qquad P(y \mid z) = \frac{P(y, z)}{\sum_{y'} P(y', z)}, \qquad \mathrm{LEEP} = \frac{1}{N} \sum_{i=1}^{N} \log \sum_z P(y_i \mid z)\, \theta(x_i)_z .$$
 #
 # To średni logarytm wiarygodności leniwego klasyfikatora: zgadnij klasę źródłową $z$ i sprawdź w tabeli, która klasa docelowa zwykle jej towarzyszy. Jeśli „czwórka” odzywa się głównie przy dziewiątkach, źródło coś o dziewiątkach wie.
 #
-# **LogME** (You i in. 2021, [arXiv 2102.11005](https://arxiv.org/abs/2102.11005)) bierze cechy $F$ sprzed głowicy. Zapisuje każdą klasę jako 1 wobec 0 i pyta, jak prawdopodobne są takie etykiety dla funkcji liniowej, $F w$ plus szum, o losowych wagach $w$, *uśredniając po wszystkich* $w$, zamiast brać najlepsze: duża liczba cech nie może więc wygrać przez przeuczenie. Wariancje wag i szumu dobiera się tak, żeby etykiety były najbardziej prawdopodobne; logarytm tego największego prawdopodobieństwa (ang. *maximum evidence*), podzielony przez $N$ i uśredniony po klasach, to ocena.
+# **LogME** (You i in. 2021, [arXiv 2102.11005](https://arxiv.org/abs/2102.11005)) bierze cechy $F$ sprzed głowicy. Dla każdej klasy osobno zapisuje etykiety jako 1 (ta klasa) albo 0 (każda inna) i pyta, jak prawdopodobne są takie etykiety dla funkcji liniowej, $F w$ plus szum, o losowych wagach $w$, *uśredniając po wszystkich* $w$, zamiast brać najlepsze: duża liczba cech nie może więc wygrać przez przeuczenie. Wariancje wag i szumu dobiera się tak, żeby etykiety były najbardziej prawdopodobne; logarytm tego największego prawdopodobieństwa (ang. *maximum evidence*), podzielony przez $N$ i uśredniony po klasach, to ocena.
 #
 # **H-score** (Bao i in. 2019, *An Information-Theoretic Approach to Transferability in Task Transfer Learning*) też bierze cechy $f$: $\mathrm{tr}(\mathrm{cov}(f)^{-1}\, \mathrm{cov}(\mathbb{E}[f \mid y]))$, czyli wariancja między średnimi klas w stosunku do całej wariancji. Używamy wersji z regularyzowaną kowariancją (Ibrahim i in. 2022, [arXiv 2110.06893](https://arxiv.org/abs/2110.06893)), a przyjrzymy się też zwykłej.
 
@@ -542,7 +542,7 @@ table([(target, list(tasks)[picked[j]], *(f"{value:+.0f}" for value in advantage
 #
 # - Where the sources hardly differ, as for UCI when tuned, the ranking is noise. And a score has no zero: it does not say whether *any* source beats training from scratch. Only the gain, measured, says that.
 # - The scores judge the features as they are: five groups, frozen. For that their order fits best. If you cut before the layers that a score has looked at, or change them, you answer another question than it was asked: LEEP's order is of little use for three frozen groups.
-# - The plain H-score fails altogether: with 25 images and 64 features every class can be told apart in some direction, and every source gets nearly the full $C - 1$, with $C$ classes: 4 for the digits (a claim below checks it; where $\mathrm{cov}(f)$ has no inverse, a pseudoinverse is taken). Compare scores only where there are more images than features, or use a regularised one.
+# - The plain H-score fails altogether: with 25 images and 64 features every class can be told apart in some direction, and every source gets nearly the full $C - 1$, with $C$ classes: 4 for the digits (a claim below checks it; where $\mathrm{cov}(f)$ has no inverse, a pseudoinverse is taken). Use the plain H-score only where there are many more images than features; otherwise take the regularised one.
 # - Scores of different targets cannot be compared at all: fewer classes alone make LEEP higher.
 #
 # ## Explore: which digits suffer?
@@ -553,14 +553,14 @@ table([(target, list(tasks)[picked[j]], *(f"{value:+.0f}" for value in advantage
 #
 # Za ułamek kosztu wybór LogME jest lepszy od przeciętnego źródła. Ale więcej z ocen nie wyczytasz:
 #
-# - Gdzie źródła prawie się nie różnią, jak dla UCI przy dostrajaniu, ranking jest szumem. Ocena nie ma też zera: nie mówi, czy *którekolwiek* źródło jest lepsze niż trening od zera. To mówi dopiero zmierzony zysk.
+# - Tam, gdzie źródła prawie się nie różnią, jak dla UCI przy dostrajaniu, ranking jest szumem. Ocena nie ma też zera: nie mówi, czy *którekolwiek* źródło jest lepsze niż trening od zera. To mówi dopiero zmierzony zysk.
 # - Oceny dotyczą cech takich, jakie są, czyli pięciu zamrożonych grup. Do nich ich kolejność pasuje najlepiej. Jeśli odcinasz warstwy, którym ocena się przyglądała, albo je zmieniasz, odpowiadasz na inne pytanie niż to, które jej zadano: kolejność według LEEP niewiele mówi o trzech zamrożonych grupach.
-# - Zwykły H-score zawodzi całkowicie: przy 25 obrazach i 64 cechach każdą klasę da się w jakimś kierunku odróżnić i każde źródło dostaje prawie pełne $C - 1$, gdzie $C$ to liczba klas: dla cyfr 4 (sprawdza to teza poniżej; gdy $\mathrm{cov}(f)$ nie ma odwrotności, bierze się pseudoodwrotność). Porównuj oceny tylko tam, gdzie obrazów jest więcej niż cech, albo używaj regularyzowanej.
+# - Zwykły H-score zawodzi całkowicie: przy 25 obrazach i 64 cechach każdą klasę da się w jakimś kierunku odróżnić i każde źródło dostaje prawie pełne $C - 1$, gdzie $C$ to liczba klas: dla cyfr 4 (sprawdza to teza poniżej; gdy $\mathrm{cov}(f)$ nie ma odwrotności, bierze się pseudoodwrotność). Zwykłego H-score używaj tylko tam, gdzie obrazów jest znacznie więcej niż cech; w innych przypadkach weź wersję regularyzowaną.
 # - Ocen dla różnych celów w ogóle nie wolno porównywać: już sama mniejsza liczba klas podnosi LEEP.
 #
 # ## Zbadaj: które cyfry na tym tracą?
 #
-# Wybierz, co przeszczepić i dokąd. Po lewej wybrana sieć na swojej krzywej; po prawej jej dokładność dla każdej z cyfr od 5 do 9, a na jasnoniebiesko trening od zera. Wypróbuj **z 0–4, zamrożone**, wszystkie pięć grup: jedną cyfrę sieć czyta tak dobrze jak zawsze, dwie inne o wiele gorzej. Które? (Sieć źródłowa bierze większość dziewiątek za czwórki, więc dziewiątka zachowuje własne miejsce. Siódemki i ósemki bierze zarówno za dwójki, jak i za trójki, a tego, co wrzuciła do jednego worka, nie rozdzieli żadna nowa głowica.)
+# Wybierz, skąd wziąć pierwsze grupy i ile ich przeszczepić. Po lewej wybrana sieć na swojej krzywej; po prawej jej dokładność dla każdej z cyfr od 5 do 9, a na jasnoniebiesko trening od zera. Wypróbuj **z 0–4, zamrożone**, wszystkie pięć grup: jedną cyfrę sieć czyta równie dobrze jak po treningu od zera, dwie inne o wiele gorzej. Które? (Sieć źródłowa bierze większość dziewiątek za czwórki, więc dziewiątka zachowuje własne miejsce. Siódemki i ósemki bierze zarówno za dwójki, jak i za trójki, a tego, co wrzuciła do jednego worka, nie rozdzieli żadna nowa głowica.)
 
 # %% tags=["widget"]
 def by_digit(way, k):
@@ -596,9 +596,9 @@ explorer
 # %% [markdown] lang="pl"
 # ## W robotyce
 #
-# Jakie oczy dać robotowi? W pracy Taskonomy (Zamir i in. 2018, [arXiv 1804.08328](https://arxiv.org/abs/1804.08328)) zmierzono taką macierz na wielką skalę: 26 zadań wzrokowych, od głębi i krawędzi po rodzaj sceny, cztery z nich tylko jako źródła, na zdjęciach tych samych wnętrz. Gdy źródła dobrano na jej podstawie, dziesięć zadań dało się rozwiązać niemal równie dobrze za pomocą mniej więcej jednej trzeciej etykiet.
+# Jakie oczy dać robotowi? W pracy Taskonomy (Zamir i in. 2018, [arXiv 1804.08328](https://arxiv.org/abs/1804.08328)) zmierzono taką macierz na wielką skalę: 26 zadań wzrokowych, od głębi i krawędzi po rodzaj sceny, cztery z nich tylko jako źródła, na zdjęciach tych samych wnętrz. Gdy źródła dobrano na jej podstawie, dziesięć zadań dało się rozwiązać niemal tak dobrze, jak przy osobnym uczeniu, a wystarczyła mniej więcej jedna trzecia etykiet.
 #
-# Sax i in. 2018 ([arXiv 1812.11971](https://arxiv.org/abs/1812.11971)) użyli takich zamrożonych sieci jako oczu symulowanego robota, który przez uczenie ze wzmocnieniem (ang. *reinforcement learning*) uczy się poruszać po budynkach, i sprawdzili go w budynkach, których nie widział. Z właściwymi cechami uczył się szybciej i uogólniał lepiej niż z samych pikseli. Ale to, które są *właściwe*, zależało od zadania: do odszukania wskazanego przedmiotu najlepsze były cechy nazywające przedmioty, do eksploracji cechy, które niosą informację o odległościach. Ponieważ zadania można z góry nie znać, autorzy wybierają mały *zestaw* cech, który wystarcza do wielu zadań: gdzie żadnemu rankingowi nie można ufać, weź kilka źródeł.
+# Sax i in. 2018 ([arXiv 1812.11971](https://arxiv.org/abs/1812.11971)) użyli takich zamrożonych sieci jako oczu symulowanego robota, który przez uczenie ze wzmocnieniem (ang. *reinforcement learning*) uczy się poruszać po budynkach, i sprawdzili go w budynkach, których nie widział. Z właściwymi cechami uczył się szybciej i uogólniał lepiej niż z samych pikseli. Ale to, które są *właściwe*, zależało od zadania: do odszukania wskazanego przedmiotu najlepsze były cechy nazywające przedmioty, do eksploracji cechy, które niosą informację o odległościach. Ponieważ zadania można z góry nie znać, autorzy wybierają mały *zestaw* cech, który wystarcza do wielu zadań: gdy żadnemu rankingowi nie można ufać, weź kilka źródeł.
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -723,8 +723,8 @@ quiz(
 # ## What we saw
 #
 # - Frozen convolutions from another task beat training from scratch on 25 images; frozen dense layers lose to it. The controls say why: neither the architecture nor the cut does it.
-# - CKA agrees: tuning left the convolutions as they were and rebuilt the dense layers. It needs references, since an untrained first layer is similar, too, and a correction where examples are fewer than features.
-# - Negative transfer belongs to a pair and a method. The same images with another question are a disaster when the network is frozen whole, and do no great harm when fewer layers are taken.
+# - CKA agrees: tuning left the convolutions nearly as they were and rebuilt the dense layers. It needs references, since an untrained first layer is similar, too, and a correction where examples are fewer than features.
+# - Negative transfer belongs to a pair of source and target and to a method. The same images with another question are a disaster when the network is frozen whole, and do no great harm when fewer layers are taken.
 # - Scores cost next to nothing and mostly pick a source above the average, but cannot tell whether it helps, and have blind spots.
 #
 # The numbers of this run have to bear this out:
@@ -732,8 +732,8 @@ quiz(
 # ## Podsumowanie
 #
 # - Zamrożone sploty z innego zadania wygrywają przy 25 obrazach z treningiem od zera; zamrożone warstwy gęste z nim przegrywają. Próby kontrolne wykluczają inne przyczyny: nie sprawia tego ani architektura, ani cięcie.
-# - CKA to potwierdza: dostrajanie zostawiło sploty bez zmian, a przebudowało warstwy gęste. Potrzebuje jednak punktów odniesienia, bo nawet niewytrenowana pierwsza warstwa jest podobna, i poprawki tam, gdzie przykładów jest mniej niż cech.
-# - Transfer negatywny to cecha pary i metody. Te same obrazy z innym pytaniem to katastrofa, gdy sieć jest zamrożona w całości, a gdy weźmiesz mniej warstw, szkoda jest niewielka.
+# - CKA to potwierdza: dostrajanie zostawiło sploty prawie bez zmian, a przebudowało warstwy gęste. Potrzebuje jednak punktów odniesienia, bo nawet niewytrenowana pierwsza warstwa przypomina wytrenowaną, oraz poprawki tam, gdzie przykładów jest mniej niż cech.
+# - O transferze negatywnym decydują razem para źródło–cel i metoda. Te same obrazy z innym pytaniem to katastrofa, gdy sieć jest zamrożona w całości, a gdy weźmiesz mniej warstw, szkoda jest niewielka.
 # - Oceny nie kosztują prawie nic i przeważnie wskazują źródło lepsze od przeciętnego, ale nie powiedzą, czy ono pomoże, i mają swoje martwe pola.
 #
 # Liczby z tego uruchomienia muszą to potwierdzać:
@@ -761,14 +761,14 @@ claim(t("CKA of conv1 with an untrained network", "CKA warstwy conv1 z siecią n
 
 # %% tags=["claim"]
 on_digits = mean_gain[:, :2].mean(1)
-claim(t("Gain from ink to the two digit tasks, five groups frozen", "Zysk z atramentu do dwóch zadań z cyframi, pięć grup, zamrożone"),
+claim(t("Gain from ink to the two digit tasks, five groups frozen", "Zysk ze źródła „atrament” dla dwóch zadań z cyframi, pięć grup, zamrożone"),
       on_digits[4, 2], at_most=-20, unit=t("points", "pkt"))
 claim(t("With three groups frozen it is higher by", "Gdy zamrożone są trzy grupy, jest wyższy o"), on_digits[4, 1] - on_digits[4, 2], at_least=20, unit=t("points", "pkt"))
-claim(t("Gain from ink to the two digit tasks, tuned", "Zysk z atramentu do dwóch zadań z cyframi, dostrajane"), on_digits[4, 0], at_most=0, unit=t("points", "pkt"))
+claim(t("Gain from ink to the two digit tasks, tuned", "Zysk ze źródła „atrament” dla dwóch zadań z cyframi, dostrajane"), on_digits[4, 0], at_most=0, unit=t("points", "pkt"))
 claim(t("Tuned, ink is worse than the digits 0–4 by", "Dostrajany atrament jest gorszy od cyfr 0–4 o"), on_digits[0, 0] - on_digits[4, 0], at_least=1, unit=t("points", "pkt"))
-claim(t("Gain from the five sources with digits to textures, three groups frozen, on average", "Zysk z pięciu źródeł z cyframi do tekstur, trzy grupy, zamrożone, średnio"),
+claim(t("Gain from the five sources with digits to textures, three groups frozen, on average", "Zysk z pięciu źródeł z cyframi dla tekstur, trzy grupy, zamrożone, średnio"),
       mean_gain[:5, 2, 1].mean(), at_most=-5, unit=t("points", "pkt"))
-claim(t("Gain from digits 0–4 to digits 5–9, three groups frozen", "Zysk z cyfr 0–4 do cyfr 5–9, trzy grupy, zamrożone"),
+claim(t("Gain from digits 0–4 to digits 5–9, three groups frozen", "Zysk ze źródła „cyfry 0–4” dla cyfr 5–9, trzy grupy, zamrożone"),
       mean_gain[0, 0, 1], at_least=3, unit=t("points", "pkt"))
 claim(t("Photographs above the five sources with digits, for textures, three groups frozen", "Fotografie ponad pięcioma źródłami z cyframi, dla tekstur, trzy grupy, zamrożone"),
       mean_gain[6, 2, 1] - mean_gain[:5, 2, 1].mean(), at_least=10, unit=t("points", "pkt"))
