@@ -251,10 +251,10 @@ def new_tuner(order):
 
 
 head_first, input_first = new_tuner("head first"), new_tuner("input first")
-rows = [
-    (stage, ", ".join(head_first.trainable_layers(stage)), ", ".join(input_first.trainable_layers(stage)))
-    for stage in range(3)
-]
+rows = []
+for stage in range(3):
+    trained = [tuner.trainable_layers(stage)[:-1] for tuner in (head_first, input_first)]
+    rows.append((stage, *(f"{names[0]} … {names[-1]} + head" for names in trained)))
 table(rows, [t("stage", "etap"), t("head first", "od głowicy"), t("input first", "od wejścia")])
 
 # %% [markdown] lang="en"
