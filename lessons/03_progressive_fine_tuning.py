@@ -350,7 +350,7 @@ guess.compare(100 * paired("head first", "input first", 200).mean())
 # - **Input first is the worst** of the ways with frozen statistics. The early layers are moved first, when the head is still random, and the late ones, which have most to change, must wait.
 # - **Head first does not beat all at once.** With a low rate that rises slowly, and with frozen statistics, a random head does little damage in the first steps, and gradual unfreezing has little left to prevent. (*All at once* also has the lower rate, so this is not a verdict on the order alone.) Head first is cheaper, though: while the first layers are frozen, what they make of the images is computed once.
 #
-# **What the paper found.** Howard and Ruder measured errors on film reviews: 6.9 % with plain fine-tuning, 6.4 % with gradual unfreezing alone, 5.0 % together with discriminative rates and a slanted triangle. They had 25,000 labelled texts, a network of LSTM layers without batch normalisation, and a higher rate; there a careless start could do more harm.
+# **What the paper found.** Howard and Ruder measured errors on film reviews: 6.9 % with plain fine-tuning, 6.4 % with gradual unfreezing alone, 5.0 % together with discriminative rates and a slanted triangle. They had 25,000 labelled texts, a backbone of LSTM layers, in which there is no batch normalisation, and a higher rate; there a careless start could do more harm.
 #
 # And where did the layers go? The averages over ten runs, on 200 boards. Compare *all at once* with *L2-SP*:
 # %% [markdown] lang="pl"
@@ -360,7 +360,7 @@ guess.compare(100 * paired("head first", "input first", 200).mean())
 # - **Kolejność od wejścia to najgorszy** ze sposobów z zamrożonymi statystykami. Wczesne warstwy przesuwają się jako pierwsze, gdy głowica jest jeszcze losowa, a późne, które mają najwięcej do zmiany, muszą czekać.
 # - **Kolejność od głowicy nie wygrywa z opcją „wszystko naraz”.** Gdy współczynnik uczenia jest mały i powoli rośnie, a statystyki są zamrożone, losowa głowica niewiele psuje w pierwszych krokach i stopniowe odmrażanie prawie nie ma już czemu zapobiegać. (*Wszystko naraz* ma też mniejszy współczynnik, nie jest to więc wyrok na samą kolejność.) Kolejność od głowicy jest za to tańsza: dopóki pierwsze warstwy są zamrożone, ich wynik liczymy raz.
 #
-# **Co wyszło w artykule.** Howard i Ruder mierzyli stopę błędu na recenzjach filmów: 6,9 % przy zwykłym dostrajaniu, 6,4 % z samym stopniowym odmrażaniem, 5,0 % razem ze zróżnicowanymi współczynnikami i skośnym trójkątem. Mieli 25 000 tekstów z etykietami, sieć z warstw LSTM bez normalizacji wsadowej i większy współczynnik uczenia; nieostrożny start mógł tam bardziej zaszkodzić.
+# **Co wyszło w artykule.** Howard i Ruder mierzyli stopę błędu na recenzjach filmów: 6,9 % przy zwykłym dostrajaniu, 6,4 % z samym stopniowym odmrażaniem, 5,0 % razem ze zróżnicowanymi współczynnikami i skośnym trójkątem. Mieli 25 000 tekstów z etykietami, sieć bazową (ang. *backbone*) z warstw LSTM, w której nie ma normalizacji wsadowej, i większy współczynnik uczenia; nieostrożny start mógł tam bardziej zaszkodzić.
 #
 # A dokąd poszły warstwy? Średnie z dziesięciu przebiegów przy 200 płytkach. Porównaj *wszystko naraz* z *L2-SP*:
 
@@ -514,13 +514,13 @@ print(t("LP-FT minus fine-tuning, evening:", "LP-FT minus dostrajanie, wieczór:
 later.compare(100 * lead.mean())
 
 # %% [markdown] lang="en"
-# By day the two are close. In the evening LP-FT tends to be ahead of fine-tuning, which, unlike in the paper, is ahead of the probe. The lead of LP-FT is a few points (in the paper ten), from a single small task, and it shrinks with a higher rate or more steps: both methods then end far from where they began. Eight runs give a wide interval; the claim in the summary was checked over ten times as many.
+# By day the two are close. In the evening LP-FT tends to be ahead of fine-tuning, which, unlike in the paper, is ahead of the probe. The lead of LP-FT is a few points (in the paper ten), from a single small task. Eight runs give a wide interval; in `data/recorded/claims_03.json` LP-FT is ahead in each of ten such sets of eight, by little in the worst.
 #
 # ### The boards under another light and camera
 #
 # Now the boards, where the features were *not* good: in lesson 01 the probe was right on about three boards out of four, with all 800 labels. **Another factory** has dimmer and warmer light, stronger glare, a worse camera, and boards of other colours. It has labelled nothing; we only test there. These ten runs on 50 and on 200 boards are recorded (accuracy, mean and 95 % interval), and all layers are fine-tuned.
 # %% [markdown] lang="pl"
-# W dzień obie metody są blisko siebie. Wieczorem LP-FT zwykle wyprzedza dostrajanie, a dostrajanie, inaczej niż w artykule, wyprzedza samą sondę. Przewaga LP-FT wynosi kilka punktów (w artykule dziesięć), dotyczy jednego małego zadania i maleje przy większym współczynniku albo większej liczbie kroków: obie metody kończą wtedy daleko od miejsca, w którym zaczęły. Osiem przebiegów daje szeroki przedział; tezę z podsumowania sprawdzono na dziesięć razy większej ich liczbie.
+# W dzień obie metody są blisko siebie. Wieczorem LP-FT zwykle wyprzedza dostrajanie, a dostrajanie, inaczej niż w artykule, wyprzedza samą sondę. Przewaga LP-FT wynosi kilka punktów (w artykule dziesięć) i dotyczy jednego małego zadania. Osiem przebiegów daje szeroki przedział; w `data/recorded/claims_03.json` LP-FT wyprzedza dostrajanie w każdym z dziesięciu takich zestawów po osiem, w najgorszym o niewiele.
 #
 # ### Płytki przy innym świetle i innej kamerze
 #
@@ -568,9 +568,9 @@ show(fig, alt=t("From the probe's accuracy the line with trained batch normalisa
                 "Od dokładności sondy linia z trenowaną normalizacją wsadową od razu spada; z zamrożoną nie."))
 
 # %% [markdown] lang="en"
-# From a good start it only goes downhill: with trained batch normalisation the accuracy falls below that of the probe and stays there, though the training loss falls. It is the trap of lesson 02 once more, now in layers that *are* trained. The authors of LP-FT, too, kept their networks in evaluation mode while fine-tuning. If you fine-tune with small batches, freeze batch normalisation; and if a probe comes first, always.
+# From a good start it only goes downhill: with trained batch normalisation the accuracy falls below that of the probe and stays there. It is the trap of lesson 02 once more, now in layers that *are* trained. The authors of LP-FT, too, kept their networks in evaluation mode while fine-tuning. If you fine-tune with small batches, freeze batch normalisation; and if a probe comes first, always.
 # %% [markdown] lang="pl"
-# Od dobrego startu droga prowadzi tylko w dół: z trenowaną normalizacją wsadową dokładność spada poniżej sondy i już tam zostaje, choć strata treningowa maleje. To jeszcze raz pułapka z lekcji 02, tym razem w warstwach, które *są* trenowane. Także autorzy LP-FT dostrajali swoje sieci w trybie ewaluacji. Gdy dostrajasz z małymi paczkami, zamrażaj normalizację wsadową, a gdy zaczynasz od sondy, to zawsze.
+# Od dobrego startu droga prowadzi tylko w dół: z trenowaną normalizacją wsadową dokładność spada poniżej sondy i już tam zostaje. To jeszcze raz pułapka z lekcji 02, tym razem w warstwach, które *są* trenowane. Także autorzy LP-FT dostrajali swoje sieci w trybie ewaluacji. Gdy dostrajasz z małymi paczkami, zamrażaj normalizację wsadową, a gdy zaczynasz od sondy, to zawsze.
 
 # %% [markdown] lang="en"
 # ## In robotics

@@ -547,7 +547,7 @@ table([(target, list(tasks)[picked[j]], *(f"{value:+.0f}" for value in advantage
 #
 # ## Explore: which digits suffer?
 #
-# Choose what is transplanted and up to where. On the left the chosen network on its curve; on the right its accuracy for each of the digits 5 to 9, with training from scratch in light blue. Try **from 0–4, frozen**, all five groups: one digit is read as well as ever, two others far worse. Which ones? (The source network takes most nines for fours, and so the nine keeps a place of its own. Sevens and eights it takes for twos and threes alike, and what it has thrown together no new head can part.)
+# Choose what is transplanted and up to where. On the left the chosen network on its curve; on the right its accuracy for each of the digits 5 to 9, with training from scratch in light blue. Try **from 0–4, frozen**, all five groups: one digit is read as well as ever, two others far worse. Which ones? (A likely reason: to the source network a nine looks like a four, and so it keeps a place of its own; sevens and eights look like twos and threes alike, and what has been thrown together no new head can part.)
 # %% [markdown] lang="pl"
 # Jak dobrze kolejność ocen zgadza się z kolejnością zysków? Współczynnik Spearmana $\rho$ to korelacja dwóch rankingów: 1, gdy są takie same, 0, gdy nie mają ze sobą nic wspólnego. Dla zaledwie siedmiu źródeł to liczba zgrubna.
 #
@@ -560,7 +560,7 @@ table([(target, list(tasks)[picked[j]], *(f"{value:+.0f}" for value in advantage
 #
 # ## Zbadaj: które cyfry na tym tracą?
 #
-# Wybierz, skąd wziąć pierwsze grupy i ile ich przeszczepić. Po lewej wybrana sieć na swojej krzywej; po prawej jej dokładność dla każdej z cyfr od 5 do 9, a na jasnoniebiesko trening od zera. Wypróbuj **z 0–4, zamrożone**, wszystkie pięć grup: jedną cyfrę sieć czyta równie dobrze jak po treningu od zera, dwie inne o wiele gorzej. Które? (Sieć źródłowa bierze większość dziewiątek za czwórki, więc dziewiątka zachowuje własne miejsce. Siódemki i ósemki bierze zarówno za dwójki, jak i za trójki, a tego, co wrzuciła do jednego worka, nie rozdzieli żadna nowa głowica.)
+# Wybierz, skąd wziąć pierwsze grupy i ile ich przeszczepić. Po lewej wybrana sieć na swojej krzywej; po prawej jej dokładność dla każdej z cyfr od 5 do 9, a na jasnoniebiesko trening od zera. Wypróbuj **z 0–4, zamrożone**, wszystkie pięć grup: jedną cyfrę sieć czyta równie dobrze jak po treningu od zera, dwie inne o wiele gorzej. Które? (Prawdopodobny powód: dla sieci źródłowej dziewiątka wygląda jak czwórka, więc zachowuje własne miejsce; siódemki i ósemki przypominają jej i dwójki, i trójki, a tego, co trafiło do jednego worka, nie rozdzieli żadna nowa głowica.)
 
 # %% tags=["widget"]
 def by_digit(way, k):
