@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tlcourse.classroom.plots import PALETTE, band, confusion, heat_map, image_grid, palette, show, style, to_png
+from tlcourse.classroom.plots import PALETTE, band, confusion, film, heat_map, image_grid, palette, show, style, to_png
 from tlcourse.classroom.tables import mean_interval
 
 
@@ -30,6 +30,28 @@ def test_show_displays_once_with_its_alt_text_and_closes(shown):
     assert image.size == (500, 300)  # 100 dpi
     assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
     assert not plt.fignum_exists(fig.number)
+
+
+def test_a_film_plays_all_its_frames_and_repeats(shown):
+    frames = np.full((5, 20, 30, 3), 255, np.uint8)
+    for i, frame in enumerate(frames):
+        frame[:, 5 * i : 5 * i + 5] = (213, 94, 0)
+    film(frames, ("A bar moves to the right.", "Pasek przesuwa się w prawo."), fps=20)
+    (bundle,) = shown
+    assert bundle.metadata == {"image/png": {"alt": "A bar moves to the right."}}
+    image = Image.open(io.BytesIO(base64.b64decode(bundle.data["image/png"])))
+    assert image.n_frames == 5 and image.info["loop"] == 0  # for ever
+    for i, frame in enumerate(frames):
+        image.seek(i)
+        assert image.info["duration"] == (1000 if i == 4 else 50)
+        assert np.abs(np.asarray(image.convert("RGB"), int) - frame).max() <= 8
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((1, 4, 4, 3), "uint8"), ((3, 4, 4), "uint8"), ((3, 4, 4, 3), "float64")])
+def test_what_is_no_film_is_refused(shown, shape, dtype):
+    with pytest.raises(ValueError, match=r"uint8 of shape \(T, H, W, 3\)"):
+        film(np.zeros(shape, dtype), "A film of nothing.")
+    assert shown == []
 
 
 @pytest.mark.parametrize("alt", ["", "   ", "accuracy", "Figure 1"])

@@ -19,6 +19,7 @@ _HOME = {
     "PALETTE": "plots",
     "band": "plots",
     "confusion": "plots",
+    "film": "plots",
     "heat_map": "plots",
     "image_grid": "plots",
     "palette": "plots",

@@ -93,6 +93,31 @@ def show(fig: Figure, alt: Text) -> None:
     present(data, {mime: {"alt": alt}})
 
 
+def film(frames, alt: Text, *, fps: float = 25.0) -> None:
+    """Display frames as a short film that repeats; the last one stays for a second.
+
+    It is an animated PNG: browsers play it without a player, and what cannot play it shows the first frame.
+
+    Args:
+        frames: (T, H, W, 3), uint8, at least two; drawings of few colours: they all share the 64 that suit the middle
+            frame best.
+        alt: a sentence that says what the film shows.
+        fps: frames per second.
+
+    Raises:
+        ValueError: the frames are of another shape or type, or `alt` is no sentence.
+    """
+    alt, frames = checked_alt(alt), np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) < 2 or frames.dtype != np.uint8:
+        raise ValueError(f"frames must be uint8 of shape (T, H, W, 3), T ≥ 2; got {frames.dtype} of {frames.shape}")
+    colours = Image.fromarray(frames[len(frames) // 2]).quantize(64)
+    first, *rest = [Image.fromarray(frame).quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+    durations, buffer = [round(1000 / fps)] * len(rest) + [1000], io.BytesIO()
+    first.save(buffer, format="png", save_all=True, append_images=rest, duration=durations, loop=0)
+    data = {"image/png": base64.b64encode(buffer.getvalue()).decode("ascii"), "text/plain": alt}
+    present(data, {"image/png": {"alt": alt}})
+
+
 def _has_photographs(fig: Figure) -> bool:
     return any(image.get_array().ndim == 3 for ax in fig.axes for image in ax.images)
 
