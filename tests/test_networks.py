@@ -1,9 +1,9 @@
-"""The digit network: shapes group by group, bytes and floats alike, and it learns."""
+"""The digit networks: shapes group by group, bytes and floats alike, and they learn."""
 
 import pytest
 import torch
 
-from tlcourse.networks import digit_network, group_outputs
+from tlcourse.networks import digit_encoder, digit_network, group_outputs
 from tlcourse.training import evaluate, fit, predict
 
 
@@ -17,6 +17,25 @@ def test_the_groups_have_the_shapes_that_the_docstring_says():
     }  # fmt: skip
 
 
+def test_the_encoders_groups_have_the_shapes_that_the_docstring_says():
+    x, shapes = torch.rand(2, 3, 28, 28), {}
+    for name, group in digit_encoder(3, width=4).named_children():
+        x = group(x)
+        shapes[name] = tuple(x.shape[1:])
+    assert shapes == {"conv1": (4, 12, 12), "conv2": (8, 4, 4), "dense": (100,)}
+    assert x.min() >= 0
+
+
+def test_the_encoder_takes_the_channels_it_was_made_for():
+    images = torch.randint(256, (4, 3, 28, 28), dtype=torch.uint8)
+    encoder = digit_encoder(3, width=2).eval()
+    torch.testing.assert_close(encoder(images), encoder(images / 255))
+    with pytest.raises(ValueError, match=r"shape \(4, 1, 28, 28\); a batch \(B, 3, 28, 28\)"):
+        encoder(images[:, :1])
+    with pytest.raises(ValueError, match="channels is 0"):
+        digit_encoder(0)
+
+
 def test_bytes_and_floats_are_the_same_image():
     network = digit_network(3).eval()
     images = torch.randint(256, (4, 1, 28, 28), dtype=torch.uint8)
@@ -26,7 +45,7 @@ def test_bytes_and_floats_are_the_same_image():
 @pytest.mark.parametrize(
     ("images", "error", "words"),
     [
-        (torch.rand(1, 28, 28), ValueError, r"shape \(1, 28, 28\); a batch of grey ones, \(B, 1, 28, 28\)"),
+        (torch.rand(1, 28, 28), ValueError, r"shape \(1, 28, 28\); a batch \(B, 1, 28, 28\)"),
         (torch.rand(2, 3, 28, 28), ValueError, r"shape \(2, 3, 28, 28\)"),
         (torch.rand(2, 1, 32, 32), ValueError, r"shape \(2, 1, 32, 32\)"),
         (torch.rand(0, 1, 28, 28), ValueError, r"shape \(0, 1, 28, 28\)"),
