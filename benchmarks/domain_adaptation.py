@@ -4,7 +4,7 @@
     python benchmarks/domain_adaptation.py gaps        # or only some of: gaps, labels, choice
 
 `gaps`: from MNIST to MNIST-M and from printed to handwritten digits, ten seeds: accuracy in the target without
-adaptation, with AdaBN, CORAL, MMD and DANN, and with the target's labels; the three losses also with both domains in one
+adaptation, with AdaBN, CORAL, MMD and DANN, and with the target's labels; the three also with both domains in one
 batch of normalisation; and how well the domains can still be told apart. `labels`: printed to handwritten, where the
 target has only some of the ten digits. `choice`: rates of DANN, weights of CORAL and MMD, three seeds: the accuracy,
 and the entropy of the predictions in the target, which needs no labels. Always the last of equally many steps. Written
