@@ -26,6 +26,7 @@ BUILDS_ON = {
     "darla": {"beta_vae"},
     "layer_surgery": {"fine_tuning"},
     "progressive_fine_tuning": {"feature_extraction", "fine_tuning"},
+    "system_identification": {"sim_to_real"},
 }
 HEAVY = ("torchvision", "timm", "matplotlib", "sklearn")
 

@@ -1,0 +1,230 @@
+"""Many instances of one MuJoCo model, each with its own physics, stepped together through Gymnasium's vector API.
+
+All instances go through one call of `mujoco.rollout` per control step, which spreads them over threads. Each is
+computed by itself, so the numbers do not depend on how many instances or threads there are.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+FloatArray = np.ndarray
+
+
+def import_mujoco():
+    """The module `mujoco`, or an error that says what to do.
+
+    Raises:
+        ImportError: MuJoCo is not installed, or too old to have `mujoco.rollout.Rollout`.
+    """
+    try:
+        import mujoco
+        from mujoco import rollout
+    except ImportError as error:
+        raise ImportError("the robots need MuJoCo 3.3 or later; install it with `pip install mujoco`") from error
+    if not hasattr(rollout, "Rollout"):
+        raise ImportError(f"the robots need MuJoCo 3.3 or later, this is {mujoco.__version__}; upgrade `mujoco`")
+    return mujoco
+
+
+@dataclass(frozen=True)
+class Physical:
+    """A physical parameter of a model: what it changes.
+
+    Where `unit` is empty, a value is a factor of what the model's XML says, 1 at first. Else it is the quantity itself
+    in that unit, and `nominal` at first.
+    """
+
+    fields: tuple[str, ...]  # arrays of the MjModel
+    rows: int | slice  # which of their rows: a body, a joint's degree of freedom, an actuator
+    unit: str = ""
+    nominal: float = 1.0
+    positive: bool = False  # must be above 0; else 0 is allowed
+
+
+class BatchedMujoco(VectorEnv):
+    """n instances of a MuJoCo model. A subclass says what is observed and rewarded, and which physics can be set.
+
+    An episode ends when the subclass says that it is over (terminated) or after `episode_steps` (truncated). The
+    instance begins anew in the same step: the observation returned is the new episode's first, and the last one of the
+    old is in `infos["final_obs"]` (n, d), in the rows where `infos["_final_obs"]` is true.
+
+    Args:
+        n: how many instances.
+        xml: the model's file, or its text.
+        frame_skip: physics steps to one control step.
+        episode_steps: control steps after which an episode is cut off.
+        threads: over how many threads the instances are spread; it changes the time, not the numbers.
+
+    Raises:
+        ImportError: MuJoCo is missing or too old.
+        ValueError: n, frame_skip, episode_steps or threads is below 1.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    PHYSICS: dict[str, Physical] = {}
+
+    def __init__(self, n: int, xml: str | Path, *, frame_skip: int, episode_steps: int, threads: int = 1):
+        for name, value in dict(n=n, frame_skip=frame_skip, episode_steps=episode_steps, threads=threads).items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}; give 1 or more")
+        self._mujoco = import_mujoco()
+        load = self._mujoco.MjModel.from_xml_path if isinstance(xml, Path) else self._mujoco.MjModel.from_xml_string
+        self.model = load(str(xml))
+        self.num_envs, self.frame_skip, self.episode_steps, self.threads = n, frame_skip, episode_steps, threads
+        self.dt: float = self.model.opt.timestep * frame_skip  # seconds between two actions
+        low, high = self.model.actuator_ctrlrange.T
+        self.single_action_space = Box(low.astype(np.float32), high.astype(np.float32))
+        self._models = [copy.copy(self.model) for _ in range(n)]
+        self._data = [self._mujoco.MjData(self.model) for _ in range(threads)]
+        self._pool = self._mujoco.rollout.Rollout(nthread=threads if threads > 1 else 0)
+        full = self._mujoco.mjtState.mjSTATE_FULLPHYSICS
+        self._rest = np.empty(self._mujoco.mj_stateSize(self.model, full))
+        self._mujoco.mj_getState(self.model, self._data[0], self._rest, full)
+        self._state = np.tile(self._rest, (n, 1))  # time, qpos, qvel, …
+        self._path = np.empty((n, frame_skip, len(self._rest)))
+        self._age = np.zeros(n, int)
+        self.physics = {name: np.full(n, parameter.nominal) for name, parameter in self.PHYSICS.items()}
+        observation = self._observe(*self._split(self._state[:1]))
+        self.single_observation_space = Box(-np.inf, np.inf, observation.shape[1:], np.float64)
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+
+    @property
+    def qpos(self) -> FloatArray:
+        """Joint positions, (n, nq), in m or rad."""
+        return self._split(self._state)[0]
+
+    @property
+    def qvel(self) -> FloatArray:
+        """Joint velocities, (n, nv), in m/s or rad/s."""
+        return self._split(self._state)[1]
+
+    def set_physics(self, where: Sequence | None = None, **values: float | FloatArray) -> None:
+        """Change physical parameters, at once and until they are changed again.
+
+        Args:
+            where: the instances to change, a mask (n,) or indices (k,); all of them by default.
+            values: for each parameter one number, or one for each instance of `where`. The class says what they mean.
+
+        Raises:
+            ValueError: an unknown parameter, a wrong shape or a value that makes no sense.
+        """
+        chosen = np.arange(self.num_envs) if where is None else np.arange(self.num_envs)[where]
+        for name, value in {name: self._check(name, value, len(chosen)) for name, value in values.items()}.items():
+            self.physics[name][chosen] = value
+            parameter = self.PHYSICS[name]
+            for field in parameter.fields:
+                unit = 1.0 if parameter.unit else getattr(self.model, field)[parameter.rows].copy()
+                for i, x in zip(chosen.tolist(), value.tolist(), strict=True):
+                    getattr(self._models[i], field)[parameter.rows] = x * unit
+        for i in chosen.tolist():
+            # What MuJoCo derives from the masses, such as the inertia at each joint.
+            self._mujoco.mj_setConst(self._models[i], self._data[0])
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[FloatArray, dict]:
+        """Begin new episodes. The same seed gives the same episodes.
+
+        With `options={"observations": …}` (n, d) they begin in the states that were observed so.
+
+        Raises:
+            ValueError: the observations have a wrong shape.
+        """
+        super().reset(seed=seed)
+        self._begin(np.arange(self.num_envs))
+        if options and "observations" in options:
+            observations = np.asarray(options["observations"], float)
+            if observations.shape != self.observation_space.shape:
+                raise ValueError(f"observations have shape {observations.shape}; give {self.observation_space.shape}")
+            self._set_state(np.arange(self.num_envs), *self._state_of(observations))
+        return self._observe(self.qpos, self.qvel), {}
+
+    def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, dict]:
+        """One control step with actions (n, a), clipped to the action space.
+
+        Returns:
+            observations (n, d), rewards (n,), terminations (n,), truncations (n,), infos.
+
+        Raises:
+            ValueError: the actions have a wrong shape or are not finite.
+        """
+        actions = np.asarray(actions, float)
+        if actions.shape != self.action_space.shape:
+            raise ValueError(f"actions have shape {actions.shape}; give {self.action_space.shape}")
+        if not np.isfinite(actions).all():
+            raise ValueError("an action is not finite; look for a policy that has diverged")
+        actions = np.clip(actions, self.action_space.low, self.action_space.high)
+        control = np.repeat(actions[:, None], self.frame_skip, axis=1)
+        self._pool.rollout(
+            self._models, self._data, self._state, control, nstep=self.frame_skip, skip_checks=True, state=self._path
+        )
+        self._state[:] = self._path[:, -1]
+        self._age += 1
+        observations = self._observe(self.qpos, self.qvel)
+        rewards, terminations = self._score(self.qpos, self.qvel, actions)
+        truncations = ~terminations & (self._age >= self.episode_steps)
+        infos = {}
+        if (ended := terminations | truncations).any():
+            infos = {"final_obs": observations.copy(), "_final_obs": ended}
+            self._begin(np.flatnonzero(ended))
+            observations[ended] = self._observe(self.qpos[ended], self.qvel[ended])
+        return observations, rewards, terminations, truncations, infos
+
+    def close_extras(self, **kwargs) -> None:
+        """End the threads."""
+        self._pool.close()
+
+    def _observe(self, qpos: FloatArray, qvel: FloatArray) -> FloatArray:
+        """What is observed of states: a new array (k, d)."""
+        raise NotImplementedError
+
+    def _state_of(self, observations: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The inverse of `_observe`."""
+        raise NotImplementedError
+
+    def _score(self, qpos: FloatArray, qvel: FloatArray, actions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Rewards (n,) of having come to these states, and whether the episodes are over (n,)."""
+        raise NotImplementedError
+
+    def _start(self, k: int) -> tuple[FloatArray, FloatArray]:
+        """Positions and velocities at the start of k episodes, drawn by `self.np_random`."""
+        raise NotImplementedError
+
+    def _begin(self, chosen: FloatArray) -> None:
+        self._set_state(chosen, *self._start(len(chosen)))
+        self._age[chosen] = 0
+
+    def _set_state(self, chosen: FloatArray, qpos: FloatArray, qvel: FloatArray) -> None:
+        self._state[chosen] = self._rest
+        self._state[chosen, 1 : 1 + self.model.nq] = qpos
+        self._state[chosen, 1 + self.model.nq : 1 + self.model.nq + self.model.nv] = qvel
+
+    def _split(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        nq, nv = self.model.nq, self.model.nv
+        return state[:, 1 : 1 + nq], state[:, 1 + nq : 1 + nq + nv]
+
+    def _check(self, name: str, value: float | FloatArray, k: int) -> FloatArray:
+        if name not in self.PHYSICS:
+            raise ValueError(f"{type(self).__name__} has no parameter {name!r}; there are {', '.join(self.PHYSICS)}")
+        return check_parameter(name, value, k, positive=self.PHYSICS[name].positive)
+
+
+def check_parameter(name: str, value: float | FloatArray, k: int, *, positive: bool = False) -> FloatArray:
+    """One value for each of k instances.
+
+    Raises:
+        ValueError: it is neither a number nor an array (k,), or a value is not finite, negative, or 0 where it must
+            be positive.
+    """
+    values = np.asarray(value, float)
+    if values.shape not in ((), (k,)):
+        raise ValueError(f"{name} has shape {values.shape}; give one number, or one for each of {k} instances")
+    if not (np.isfinite(values).all() and (values > 0 if positive else values >= 0).all()):
+        raise ValueError(f"{name} is {value}; give finite numbers {'above 0' if positive else 'from 0 on'}")
+    return np.broadcast_to(values, (k,)).copy()
