@@ -106,7 +106,7 @@ def test_it_learns_and_tells_how():
 
 
 def test_the_value_function_knows_time_limits_from_ends():
-    """With about 1 a step, V is near 1 / (1 - gamma) = 5 where a limit cuts, near 2 where each third step is the end."""
+    """With about 1 a step, V is near 1 / (1 - gamma) = 5 where a limit cuts, near 2 where every third step ends it."""
     values = {}
     for terminates in (False, True):
         policy, _ = train_ppo(
