@@ -399,6 +399,15 @@ def test_apart_it_ends_with_the_targets_statistics_and_together_with_a_mixture()
     assert (mean(models[True]) - mean(models[False])).abs().max() > 0.01
 
 
+def test_without_batch_normalisation_apart_and_together_are_the_same():
+    source, target, _ = two_clouds(shift=1.0)
+    models = {apart: cloud_model() for apart in (True, False)}
+    for apart, model in models.items():
+        train_adaptation(model, source, target, steps=3, apart=apart, device="cpu", progress=False)
+    for one, other in zip(models[True].parameters(), models[False].parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_seed_gives_the_same_weights_and_leaves_the_callers_random_numbers_alone():
     source, target, _ = two_clouds(shift=1.0)
     run = {"steps": 10, "batch_size": 32, "apart": False, "device": "cpu", "progress": False}

@@ -48,8 +48,8 @@ def adaptation_strength(progress: float, gamma: float = 10.0) -> float:
     return 2 / (1 + math.exp(-gamma * progress)) - 1
 
 
-class _ReverseGradient(torch.autograd.Function):
-    """R(x) = x forwards, dR/dx = -lambda I backwards."""
+class ReverseGradient(torch.autograd.Function):
+    """The autograd function of `GradientReversal`: R(x) = x forwards, dR/dx = -lambda I backwards."""
 
     @staticmethod
     def forward(ctx, x: Tensor, strength: float) -> Tensor:
@@ -75,7 +75,7 @@ class GradientReversal(nn.Module):
         self.strength = strength
 
     def forward(self, features: Tensor) -> Tensor:
-        return _ReverseGradient.apply(features, self.strength)
+        return ReverseGradient.apply(features, self.strength)
 
     def extra_repr(self) -> str:
         return f"strength={self.strength:.3g}"
@@ -169,7 +169,7 @@ def adaptive_batch_norm(network: nn.Module, inputs: Tensor, batch_size: int = 50
 
     Paper: Li et al. 2016, arXiv 1603.04779, algorithm 1.
     """
-    layers = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = _batch_norms(network)
     if not layers:
         raise ValueError("the network has no batch normalisation with running statistics, so AdaBN cannot change it")
     if len(inputs) < 2 or batch_size < 2:
@@ -289,7 +289,8 @@ def train_adaptation(
         weight: lambda at the end.
         steps, batch_size, lr: so many steps, on so many examples of each domain, at that rate to begin with.
         apart: normalise the batches of the two domains each by its own statistics, and end with those of the target
-            (`adaptive_batch_norm`); else all as one batch, which is what concatenating them means.
+            (`adaptive_batch_norm`); else all as one batch, which is what concatenating them means. Without batch
+            normalisation there is no difference.
         seed: of the order of the examples, and of dropout.
         device: `"auto"`, `"cpu"`, `"cuda"`.
         on_step: called after each step with its number, from 0; to look at the model while it learns.
@@ -315,8 +316,12 @@ def train_adaptation(
         for step in tqdm(range(steps), disable=not progress, leave=False):
             model.train()
             batch = next(batches)
-            features = _features(model.feature_extractor, inputs[batch], target[next(target_batches)], apart)
-            task = F.cross_entropy(model.task_classifier(features[0]), labels[batch])
+            x, y, u = inputs[batch], labels[batch], target[next(target_batches)]
+            if apart:
+                features = model.feature_extractor(x), model.feature_extractor(u)
+            else:
+                features = model.feature_extractor(torch.cat([x, u])).split(batch_size)
+            task = F.cross_entropy(model.task_classifier(features[0]), y)
             strength = weight * adaptation_strength(step / steps)
             if align == "adversarial":
                 model.reversal.strength = strength
@@ -335,15 +340,13 @@ def train_adaptation(
             losses["alignment"].append(alignment.item())
             if on_step:
                 on_step(step)
-    if apart:
+    if apart and _batch_norms(model):
         adaptive_batch_norm(model, target)
     return losses
 
 
-def _features(extractor: nn.Module, source: Tensor, target: Tensor, apart: bool) -> tuple[Tensor, ...]:
-    if apart:
-        return extractor(source), extractor(target)
-    return extractor(torch.cat([source, target])).split([len(source), len(target)])
+def _batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    return [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
 
 def _batches(count: int, size: int) -> Iterator[Tensor]:
