@@ -148,7 +148,7 @@ def one_length(steps: int, seed: int) -> float:
 
 
 def one_replaced(seed: int) -> dict[str, float]:
-    """Accuracy in the target by method, trained in one batch of normalisation and tested with the target's statistics."""
+    """Accuracy in the target by method: one batch of normalisation in training, the target's statistics at the end."""
     domains, measured = digit_domains(GAPS[0], seed=seed), {}
     for method in ALIGN:
         classifier = classifier_of(with_adaptation(domains, method, seed, apart=False))
