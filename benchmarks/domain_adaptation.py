@@ -14,6 +14,7 @@ data/recorded/domain_adaptation.json after each part; a part that is not named k
 hour of one core.
 """
 
+import copy
 import multiprocessing
 import sys
 import time
@@ -120,12 +121,14 @@ def one_label_shift(seed: int) -> dict[str, list[float]]:
     """Accuracy on a target that has the digits below 3, 5 and 7 only, by method."""
     domains = digit_domains(GAPS[1], seed=seed)
     source_only = without_adaptation(domains["source"], seed)
-    measured: dict[str, list[float]] = {"source only": [], **{method: [] for method in ALIGN}}
+    measured: dict[str, list[float]] = {method: [] for method in ("source only", "AdaBN", *ALIGN)}
     for kept in KEPT:
         some = {part: (x[y < kept], y[y < kept]) for part, (x, y) in domains.items() if part != "source"}
         classifiers = {method: with_adaptation(domains | some, method, seed) for method in ALIGN}
         classifiers = {method: classifier_of(model) for method, model in classifiers.items()}
-        for method, classifier in {"source only": source_only, **classifiers}.items():
+        renormalised = copy.deepcopy(source_only)
+        adaptive_batch_norm(renormalised, some["target"][0])
+        for method, classifier in {"source only": source_only, "AdaBN": renormalised, **classifiers}.items():
             measured[method].append(evaluate(classifier, some["test"])["accuracy"])
     return measured
 
