@@ -22,9 +22,9 @@ def middle(image, kind):
 def test_the_pendulum_is_where_its_joints_are():
     robot = InvertedPendulum(1)
     left, right = (middle(draw(robot, np.array([x, 0.0])), "body")[0] for x in (-0.5, 0.5))
-    assert left == pytest.approx(0.5 - 0.5 / 2.2, abs=0.02) and right == pytest.approx(0.5 + 0.5 / 2.2, abs=0.02)
+    assert left == pytest.approx(0.5 - 0.5 / 3.3, abs=0.02) and right == pytest.approx(0.5 + 0.5 / 3.3, abs=0.02)
     leaning = draw(robot, np.array([0.0, 0.5]))
-    assert middle(leaning, "limb")[0] > 0.53 > middle(draw(robot, np.zeros(2)), "limb")[0]
+    assert middle(leaning, "limb")[0] > 0.51 > middle(draw(robot, np.zeros(2)), "limb")[0]
     assert leaning.height == 120
 
 

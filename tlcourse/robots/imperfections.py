@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
-from .mujoco_batch import FloatArray, check_parameter
+from .mujoco_batch import check_parameter
 
 
 class _Imperfection(VectorWrapper):
@@ -13,18 +13,18 @@ class _Imperfection(VectorWrapper):
 
     NAME: str
 
-    def __init__(self, env: VectorEnv, value: float | FloatArray):
+    def __init__(self, env: VectorEnv, value: float | np.ndarray):
         if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError(f"{env} does not begin new episodes in the step that ends the old; give one that does")
         super().__init__(env)
         self._values = self._check(value, env.num_envs)
 
     @property
-    def physics(self) -> dict[str, FloatArray]:
+    def physics(self) -> dict[str, np.ndarray]:
         """All parameters and their values (n,)."""
         return getattr(self.env, "physics", {}) | {self.NAME: self._values}
 
-    def set_physics(self, where: Sequence | None = None, **values: float | FloatArray) -> None:
+    def set_physics(self, where: Sequence | None = None, **values: float | np.ndarray) -> None:
         """As `BatchedMujoco.set_physics`."""
         chosen = np.arange(self.num_envs) if where is None else np.arange(self.num_envs)[where]
         own = {name: self._check(values.pop(name), len(chosen)) for name in [self.NAME] if name in values}
@@ -33,7 +33,7 @@ class _Imperfection(VectorWrapper):
         if own:
             self._values[chosen] = own[self.NAME]
 
-    def _check(self, value: float | FloatArray, k: int) -> FloatArray:
+    def _check(self, value: float | np.ndarray, k: int) -> np.ndarray:
         return check_parameter(self.NAME, value, k)
 
 
@@ -51,7 +51,7 @@ class Latency(_Imperfection):
 
     NAME = "latency"
 
-    def __init__(self, env: VectorEnv, steps: int | FloatArray = 0):
+    def __init__(self, env: VectorEnv, steps: int | np.ndarray = 0):
         super().__init__(env, steps)
         self._sent = np.zeros((1 + self._values.max(), *env.action_space.shape))  # the newest first
 
@@ -59,7 +59,7 @@ class Latency(_Imperfection):
         self._sent[:] = 0
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, actions: FloatArray):
+    def step(self, actions: np.ndarray):
         if (longest := self._values.max()) >= len(self._sent):
             more = np.zeros((1 + longest - len(self._sent), *self._sent.shape[1:]))
             self._sent = np.concatenate([self._sent, more])
@@ -71,7 +71,7 @@ class Latency(_Imperfection):
         self._sent[:, step[2] | step[3]] = 0
         return step
 
-    def _check(self, value: int | FloatArray, k: int) -> FloatArray:
+    def _check(self, value: int | np.ndarray, k: int) -> np.ndarray:
         steps = check_parameter(self.NAME, value, k)
         if (steps != steps.round()).any() or steps.max(initial=0) > 100:
             raise ValueError(f"latency is {value}; give whole control steps, 0 to 100")
@@ -92,7 +92,7 @@ class SensorNoise(_Imperfection):
 
     NAME = "sensor_noise"
 
-    def __init__(self, env: VectorEnv, std: float | FloatArray = 0.0, seed: int = 0):
+    def __init__(self, env: VectorEnv, std: float | np.ndarray = 0.0, seed: int = 0):
         super().__init__(env, std)
         self._rng = np.random.default_rng(seed)
 
@@ -102,7 +102,7 @@ class SensorNoise(_Imperfection):
         observations, infos = self.env.reset(seed=seed, options=options)
         return self._noisy(observations), infos
 
-    def step(self, actions: FloatArray):
+    def step(self, actions: np.ndarray):
         observations, *rest, infos = self.env.step(actions)
         if "final_obs" in infos:
             ended = infos["_final_obs"]
@@ -111,5 +111,5 @@ class SensorNoise(_Imperfection):
             infos["final_obs"][ended] = last + self._values[ended, None] * self._rng.standard_normal(last.shape)
         return self._noisy(observations), *rest, infos
 
-    def _noisy(self, observations: FloatArray) -> FloatArray:
+    def _noisy(self, observations: np.ndarray) -> np.ndarray:
         return observations + self._values[:, None] * self._rng.standard_normal(observations.shape)

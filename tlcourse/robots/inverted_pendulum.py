@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .mujoco_batch import BatchedMujoco, FloatArray, Physical, import_mujoco
+from .mujoco_batch import BatchedMujoco, Physical, import_mujoco
 
 
 class InvertedPendulum(BatchedMujoco):
@@ -42,7 +42,7 @@ class InvertedPendulum(BatchedMujoco):
         "damping": Physical(("dof_damping",), slice(None)),
         "gear": Physical(("actuator_gear",), 0, positive=True),
     }
-    VIEW = (-1.1, 1.1, -0.15, 0.75)
+    VIEW = (-1.65, 1.65, -0.2, 0.75)
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class InvertedPendulum(BatchedMujoco):
         for model in (self.model, *self._models):
             model.opt.integrator = known[integrator]
 
-    def shapes(self, qpos: FloatArray) -> list:
+    def shapes(self, qpos: np.ndarray) -> list:
         """What `drawing` draws: the rail, the cart and the pole at positions (2,)."""
         x, angle = qpos
         tip = (x + 0.6 * np.sin(angle), 0.6 * np.cos(angle))
@@ -76,16 +76,16 @@ class InvertedPendulum(BatchedMujoco):
             ([(x, 0), tip], 0.08, "limb"),
         ]
 
-    def _observe(self, qpos: FloatArray, qvel: FloatArray) -> FloatArray:
+    def _observe(self, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
         return np.concatenate([qpos, qvel], axis=1)
 
-    def _state_of(self, observations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _state_of(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return observations[:, :2], observations[:, 2:]
 
-    def _score(self, qpos: FloatArray, qvel: FloatArray, actions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _score(self, qpos: np.ndarray, qvel: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fallen = ~(np.abs(qpos[:, 1]) <= self._limit)  # also where the angle is not a number
         return np.where(fallen, 0.0, 1 - 0.3 * qpos[:, 0] ** 2), fallen
 
-    def _start(self, k: int) -> tuple[FloatArray, FloatArray]:
+    def _start(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         positions = self.np_random.uniform(-self._spread, self._spread, (k, 2))
         return positions, self.np_random.normal(0, self._spread / 5, (k, 2))

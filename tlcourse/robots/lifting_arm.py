@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .mujoco_batch import BatchedMujoco, FloatArray, Physical
+from .mujoco_batch import BatchedMujoco, Physical
 
 LENGTH = 0.5  # of the arm, m
 
@@ -62,19 +62,19 @@ class LiftingArm(BatchedMujoco):
     def __init__(self, n: int, *, frame_skip: int = 2, episode_steps: int = 150, threads: int = 1):
         super().__init__(n, XML, frame_skip=frame_skip, episode_steps=episode_steps, threads=threads)
 
-    def shapes(self, qpos: FloatArray) -> list:
+    def shapes(self, qpos: np.ndarray) -> list:
         """What `drawing` draws: the link, the shoulder and the load at positions (1,)."""
         end = (LENGTH * np.sin(qpos[0]), -LENGTH * np.cos(qpos[0]))
         return [([(0, 0), end], 0.05, "limb"), ([(0, 0)], 0.1, "body"), ([end], 0.14, "load")]
 
-    def _observe(self, qpos: FloatArray, qvel: FloatArray) -> FloatArray:
+    def _observe(self, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
         return np.concatenate([np.sin(qpos), np.cos(qpos), qvel], axis=1)
 
-    def _state_of(self, observations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _state_of(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.arctan2(observations[:, :1], observations[:, 1:2]), observations[:, 2:]
 
-    def _score(self, qpos: FloatArray, qvel: FloatArray, actions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _score(self, qpos: np.ndarray, qvel: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return (1 - np.cos(qpos[:, 0])) / 2 - 0.001 * qvel[:, 0] ** 2, np.zeros(len(qpos), bool)
 
-    def _start(self, k: int) -> tuple[FloatArray, FloatArray]:
+    def _start(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         return self.np_random.uniform(-0.2, 0.2, (k, 1)), self.np_random.normal(0, 0.1, (k, 1))

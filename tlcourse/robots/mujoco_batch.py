@@ -14,8 +14,6 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-FloatArray = np.ndarray
-
 
 def import_mujoco():
     """The module `mujoco`, or an error that says what to do.
@@ -97,16 +95,16 @@ class BatchedMujoco(VectorEnv):
         self.action_space = batch_space(self.single_action_space, n)
 
     @property
-    def qpos(self) -> FloatArray:
+    def qpos(self) -> np.ndarray:
         """Joint positions, (n, nq), in m or rad."""
         return self._split(self._state)[0]
 
     @property
-    def qvel(self) -> FloatArray:
+    def qvel(self) -> np.ndarray:
         """Joint velocities, (n, nv), in m/s or rad/s."""
         return self._split(self._state)[1]
 
-    def set_physics(self, where: Sequence | None = None, **values: float | FloatArray) -> None:
+    def set_physics(self, where: Sequence | None = None, **values: float | np.ndarray) -> None:
         """Change physical parameters, at once and until they are changed again.
 
         Args:
@@ -128,7 +126,7 @@ class BatchedMujoco(VectorEnv):
             # What MuJoCo derives from the masses, such as the inertia at each joint.
             self._mujoco.mj_setConst(self._models[i], self._data[0])
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[FloatArray, dict]:
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
         """Begin new episodes. The same seed gives the same episodes.
 
         With `options={"observations": …}` (n, d) they begin in the states that were observed so.
@@ -145,7 +143,7 @@ class BatchedMujoco(VectorEnv):
             self._set_state(np.arange(self.num_envs), *self._state_of(observations))
         return self._observe(self.qpos, self.qvel), {}
 
-    def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, dict]:
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """One control step with actions (n, a), clipped to the action space.
 
         Returns:
@@ -180,42 +178,42 @@ class BatchedMujoco(VectorEnv):
         """End the threads."""
         self._pool.close()
 
-    def _observe(self, qpos: FloatArray, qvel: FloatArray) -> FloatArray:
+    def _observe(self, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
         """What is observed of states: a new array (k, d)."""
         raise NotImplementedError
 
-    def _state_of(self, observations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _state_of(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The inverse of `_observe`."""
         raise NotImplementedError
 
-    def _score(self, qpos: FloatArray, qvel: FloatArray, actions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _score(self, qpos: np.ndarray, qvel: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rewards (n,) of having come to these states, and whether the episodes are over (n,)."""
         raise NotImplementedError
 
-    def _start(self, k: int) -> tuple[FloatArray, FloatArray]:
+    def _start(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions and velocities at the start of k episodes, drawn by `self.np_random`."""
         raise NotImplementedError
 
-    def _begin(self, chosen: FloatArray) -> None:
+    def _begin(self, chosen: np.ndarray) -> None:
         self._set_state(chosen, *self._start(len(chosen)))
         self._age[chosen] = 0
 
-    def _set_state(self, chosen: FloatArray, qpos: FloatArray, qvel: FloatArray) -> None:
+    def _set_state(self, chosen: np.ndarray, qpos: np.ndarray, qvel: np.ndarray) -> None:
         self._state[chosen] = self._rest
         self._state[chosen, 1 : 1 + self.model.nq] = qpos
         self._state[chosen, 1 + self.model.nq : 1 + self.model.nq + self.model.nv] = qvel
 
-    def _split(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nq, nv = self.model.nq, self.model.nv
         return state[:, 1 : 1 + nq], state[:, 1 + nq : 1 + nq + nv]
 
-    def _check(self, name: str, value: float | FloatArray, k: int) -> FloatArray:
+    def _check(self, name: str, value: float | np.ndarray, k: int) -> np.ndarray:
         if name not in self.PHYSICS:
             raise ValueError(f"{type(self).__name__} has no parameter {name!r}; there are {', '.join(self.PHYSICS)}")
         return check_parameter(name, value, k, positive=self.PHYSICS[name].positive)
 
 
-def check_parameter(name: str, value: float | FloatArray, k: int, *, positive: bool = False) -> FloatArray:
+def check_parameter(name: str, value: float | np.ndarray, k: int, *, positive: bool = False) -> np.ndarray:
     """One value for each of k instances.
 
     Raises:
