@@ -177,7 +177,7 @@ def main() -> None:
     if unknown := set(chosen) - set(parts):
         raise SystemExit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     results, spent = {}, 0.0
-    if (ROOT / "data" / "recorded" / f"{NAME}.json").exists() and sys.argv[1:]:
+    if (ROOT / "data" / "recorded" / f"{NAME}.json").exists():
         results, spent = recorded(NAME).results, recorded(NAME).seconds
 
     def save() -> None:

@@ -139,6 +139,9 @@ def test_the_strength_given_is_the_strength_used():
 
     torch.testing.assert_close(feature_gradient(0.25), feature_gradient(1.0) / 4)
     assert not feature_gradient(0.0).any()
+    model.reversal.strength = 0.3
+    model(x)
+    assert model.reversal.strength == 0.3, "kept, unless another is given"
 
 
 def test_it_takes_a_backbone_of_the_course():
@@ -209,7 +212,7 @@ def test_mmd_is_the_mean_over_pairs_one_by_one():
 
 
 def test_mmds_gradient_is_right_while_the_bandwidth_is_held():
-    """With one feature far from all others the median does not move, so finite differences hold it, too."""
+    """Finite differences of the loss with the bandwidth of the start: none of the gradient comes through the median."""
     source, target = normal(6, 2), normal(6, 2, seed=1) + 1
     point = source.clone().requires_grad_()
     mmd_loss(point, target).backward()
@@ -238,6 +241,17 @@ def test_mmd_is_zero_for_one_sample_twice_and_never_negative():
 def test_mmd_does_not_depend_on_the_unit_of_the_features():
     source, target = normal(30, 4), normal(30, 4, seed=1) + 0.3
     torch.testing.assert_close(mmd_loss(1000 * source, 1000 * target), mmd_loss(source, target))
+    near, far = ((source + shift).float() for shift in (0, 1000)), ((target + shift).float() for shift in (0, 1000))
+    (here, there), (here_too, there_too) = near, far
+    torch.testing.assert_close(mmd_loss(there, there_too), mmd_loss(here, here_too), rtol=1e-2, atol=1e-4)
+
+
+def test_mmd_pulls_at_features_most_of_which_have_collapsed():
+    source, target = torch.zeros(10, 2), torch.zeros(10, 2)
+    target[0] = 1.0
+    target.requires_grad_()
+    mmd_loss(source, target).backward()
+    assert target.grad[0].abs().min() > 0
 
 
 @pytest.mark.parametrize("loss", [coral_loss, mmd_loss])
@@ -267,11 +281,27 @@ def test_adabn_gives_the_first_layer_the_targets_own_statistics():
 
 def test_adabn_averages_batches_of_nearly_equal_size():
     network, target = nn.Sequential(nn.BatchNorm1d(3)).double().eval(), normal(41, 3)
+    batches = []
+    network.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0]))
     adaptive_batch_norm(network, target, batch_size=20)
-    torch.testing.assert_close(
-        network[0].running_mean, torch.stack([part.mean(0) for part in target.tensor_split(3)]).mean(0)
+    assert sorted(map(len, batches)) == [13, 14, 14] and torch.equal(
+        torch.cat(batches).sort(0).values, target.sort(0).values
     )
+    torch.testing.assert_close(network[0].running_mean, torch.stack([batch.mean(0) for batch in batches]).mean(0))
     assert not network[0].training
+
+
+def test_adabn_does_not_depend_on_the_order_of_the_inputs():
+    network, target = nn.Sequential(nn.BatchNorm1d(1)).double(), normal(2000, 1)
+    adaptive_batch_norm(network, target.sort(0).values, batch_size=100)
+    assert network[0].running_var.item() == pytest.approx(target.var().item(), rel=0.03)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_adabn_leaves_no_batch_of_one(count):
+    network = nn.Sequential(nn.BatchNorm1d(3)).double()
+    adaptive_batch_norm(network, normal(count, 3), batch_size=2)
+    assert network[0].running_var.isfinite().all()
 
 
 def test_adabn_undoes_a_change_of_brightness_and_contrast():
@@ -289,8 +319,10 @@ def test_adabn_undoes_a_change_of_brightness_and_contrast():
 
 def test_adabn_puts_all_modes_back_when_the_network_fails():
     network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(4, 2))
+    network[0].running_mean += 5
     with pytest.raises(RuntimeError):
         adaptive_batch_norm(network, torch.rand(8, 3))
+    assert torch.equal(network[0].running_mean, torch.full((3,), 5.0))
     assert network.training and network[1].training and network[0].momentum == 0.1
 
 
@@ -322,6 +354,11 @@ def test_the_distance_is_the_one_of_the_best_line_between_two_normals():
     source, target = normal(20_000, 1), normal(20_000, 1, seed=1) + 2
     phi = 0.5 * (1 - math.erf(1 / math.sqrt(2)))
     assert proxy_a_distance(source, target) == pytest.approx(2 * (1 - 2 * phi), abs=0.03)
+
+
+def test_the_distance_is_measured_on_examples_that_were_not_fitted():
+    """With almost as many features as examples anything can be told apart that has been seen."""
+    assert proxy_a_distance(normal(60, 50), normal(60, 50, seed=1)) < 0.8
 
 
 def test_a_small_domain_weighs_as_much_as_a_large_one():
@@ -382,6 +419,36 @@ def test_at_weight_0_the_features_are_those_of_the_source_alone():
     assert not torch.equal(first.domain_classifier[0].weight, start)
 
 
+def test_apart_the_extractor_sees_the_domains_one_by_one_and_the_domain_classifier_both():
+    source, target, _ = two_clouds(shift=1.0)
+    for apart, expected in ((True, [32, 32]), (False, [64])):
+        model, sizes, judged = cloud_model(), [], []
+        model.feature_extractor.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
+        model.domain_classifier.register_forward_pre_hook(lambda _, inputs, sizes=judged: sizes.append(len(inputs[0])))
+        train_adaptation(model, source, target, steps=1, batch_size=32, apart=apart, device="cpu", progress=False)
+        assert sizes == expected and judged == [64]
+
+
+def test_strength_and_rate_follow_their_schedules(monkeypatch):
+    model, (source, target, _), seen, optimizers = cloud_model(), two_clouds(shift=1.0), [], []
+    adam = torch.optim.Adam
+
+    def remembered(*arguments, **options):
+        optimizers.append(adam(*arguments, **options))
+        return optimizers[0]
+
+    monkeypatch.setattr(torch.optim, "Adam", remembered)
+
+    def look(step):
+        seen.append((model.reversal.strength, optimizers[0].param_groups[0]["lr"], model.training))
+
+    train_adaptation(model, source, target, weight=2.0, steps=4, lr=0.1, device="cpu", on_step=look, progress=False)
+    for step, (strength, rate, training) in enumerate(seen):
+        assert strength == 2.0 * adaptation_strength(step / 4) and training
+        assert rate == pytest.approx(0.1 * (1 - (step + 1) / 4) ** 0.5)  # that of the next step
+    assert optimizers[0].param_groups[0]["betas"] == (0.5, 0.999) and not model.training
+
+
 def test_apart_it_ends_with_the_targets_statistics_and_together_with_a_mixture():
     source, target = (torch.rand(64, 1, 28, 28), torch.arange(64) % 10), torch.rand(64, 1, 28, 28) * 0.2
     models = {}
@@ -434,6 +501,8 @@ def test_somebody_may_look_at_each_step():
     [
         ({"align": "coral"}, "align is 'coral'"),
         ({"align": None}, "align is None"),
+        ({"target": (torch.rand(300, 3), torch.arange(300))}, "target is a tuple; give its inputs alone"),
+        ({"weight": -1.0}, "weight is -1.0"),
         ({"target": torch.rand(300, 4)}, "type and shape must agree"),
         ({"target": torch.rand(300, 3).double()}, "type and shape must agree"),
         ({"target": torch.rand(20, 3)}, "batches of 2 to 20"),

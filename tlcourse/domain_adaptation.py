@@ -67,7 +67,7 @@ class GradientReversal(nn.Module):
     What follows it learns to lower its loss; what precedes it learns to raise that same loss. `strength` may be set
     anew at every step, for instance to `adaptation_strength(step / steps)`.
 
-    Paper: Ganin et al. 2016, arXiv 1505.07818, equations 16 and 17.
+    Papers: Ganin and Lempitsky 2015, arXiv 1409.7495, with the strength; Ganin et al. 2016, arXiv 1505.07818.
     """
 
     def __init__(self, strength: float = 1.0):
@@ -86,7 +86,8 @@ def domain_adversarial_loss(source_logits: Tensor, target_logits: Tensor) -> Ten
 
         L_d = -1/2 mean_s log(1 - sigmoid(logit_s)) - 1/2 mean_t log(sigmoid(logit_t))
 
-    Both domains weigh the same, however many examples each has. Who guesses has the loss log 2.
+    Both domains weigh the same, however many examples each has. Who guesses has the loss log 2. (Ganin et al. 2016,
+    arXiv 1505.07818, add the two means; with the half, a strength of 1 is half of theirs.)
 
     Args:
         source_logits: (n,) or (n, 1), one number for each source example.
@@ -123,12 +124,13 @@ def coral_loss(source: Tensor, target: Tensor) -> Tensor:
 
 
 def mmd_loss(source: Tensor, target: Tensor, scales: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0)) -> Tensor:
-    """The squared maximum mean discrepancy of the two samples under Gaussian kernels, a scalar from 0 on.
+    """The squared maximum mean discrepancy of the two samples under Gaussian kernels: a scalar, 0 or more.
 
         MMD^2 = mean k(s, s') + mean k(t, t') - 2 mean k(s, t),   k(x, y) = mean_c exp(-||x - y||^2 / (2 c sigma^2))
 
     sigma^2 is the median squared distance between two examples of the batch, whatever their domains (the median
-    heuristic); no gradient flows through it. The means include the pairs of an example with itself.
+    heuristic), or the mean where the median is 0; no gradient flows through it. The means include the pairs of an
+    example with itself, so the loss of two small samples of one distribution is above 0.
 
     Args:
         source: features (n, d).
@@ -144,10 +146,13 @@ def mmd_loss(source: Tensor, target: Tensor, scales: Sequence[float] = (0.125, 0
     if not scales or min(scales) <= 0:
         raise ValueError(f"scales are {tuple(scales)}; one or more positive numbers are needed")
     both = torch.cat([source, target])
+    both = both - both.detach().mean(0)  # distances stay; rounding errors shrink
     lengths = both.square().sum(1)
     distance = (lengths[:, None] + lengths - 2 * both @ both.T).clamp(min=0)
     pairs = torch.ones_like(distance, dtype=torch.bool).triu(1)
-    variance = distance.detach()[pairs].median().clamp(min=torch.finfo(distance.dtype).tiny)
+    apart = distance.detach()[pairs]
+    variance = apart.median() if apart.median() > 0 else apart.mean()
+    variance = variance.clamp(min=torch.finfo(distance.dtype).tiny)
     kernel = sum(torch.exp(-distance / (2 * scale * variance)) for scale in scales) / len(scales)
     n = len(source)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
@@ -156,8 +161,8 @@ def mmd_loss(source: Tensor, target: Tensor, scales: Sequence[float] = (0.125, 0
 def adaptive_batch_norm(network: nn.Module, inputs: Tensor, batch_size: int = 500) -> None:
     """Re-estimate, in place, the statistics of every batch normalisation from unlabelled inputs of the target (AdaBN).
 
-    Weights stay as they are, and so do the modes of all modules: dropout, for instance, stays off in evaluation.
-    The statistics are the averages over batches of nearly equal size.
+    Weights stay as they are, and so do the modes of all modules: dropout, for instance, stays off in evaluation. The
+    statistics are the averages over random batches of nearly equal size. If the network fails, they stay, too.
 
     Args:
         network: a network with batch normalisation.
@@ -176,16 +181,24 @@ def adaptive_batch_norm(network: nn.Module, inputs: Tensor, batch_size: int = 50
         raise ValueError(f"there are {len(inputs)} inputs and batch_size is {batch_size}; statistics need 2 or more")
     modes = {module: module.training for module in network.modules()}
     momenta = [layer.momentum for layer in layers]
-    network.eval()
-    for layer in layers:
-        layer.train()
-        layer.reset_running_stats()
-        layer.momentum = None  # the plain average over all batches
+    before = [[buffer.clone() for buffer in layer.buffers()] for layer in layers]
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
+    parts = min(math.ceil(len(inputs) / batch_size), len(inputs) // 2)  # no part of one, which has no variance
     device = layers[0].running_mean.device
     try:
+        network.eval()
+        for layer in layers:
+            layer.train()
+            layer.reset_running_stats()
+            layer.momentum = None  # the plain average over all batches
         with torch.no_grad():
-            for batch in inputs.tensor_split(math.ceil(len(inputs) / batch_size)):
-                network(batch.to(device))
+            for batch in order.tensor_split(parts):
+                network(inputs[batch].to(device))
+    except BaseException:
+        for layer, buffers in zip(layers, before, strict=True):
+            for buffer, value in zip(layer.buffers(), buffers, strict=True):
+                buffer.copy_(value)
+        raise
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
@@ -193,13 +206,18 @@ def adaptive_batch_norm(network: nn.Module, inputs: Tensor, batch_size: int = 50
             module.training = training
 
 
+def _batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    return [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+
+
 def proxy_a_distance(source: Tensor, target: Tensor, seed: int = 0) -> float:
     """How well a linear classifier tells the domains apart, an estimate of their A-distance: 0 not at all, 2 always.
 
         d_A = 2 (1 - 2 error)
 
-    The classifier is a logistic regression on standardised features; it is fitted on a random half of each domain and
-    its error is measured on the other half. The domains weigh the same. An estimate below 0 is chance; 0 is returned.
+    The classifier is a logistic regression on standardised features (scikit-learn's, C = 1); it is fitted on a random
+    half of each domain and its error is measured on the other half. The domains weigh the same. An estimate below 0 is
+    chance; 0 is returned. Give examples that no training has aligned: on those that it has, the estimate is too low.
 
     Args:
         source: features (n, d).
@@ -209,8 +227,7 @@ def proxy_a_distance(source: Tensor, target: Tensor, seed: int = 0) -> float:
     Raises:
         ValueError: shapes that do not fit, or fewer than four examples in a domain.
 
-    Papers: Ben-David et al. 2010, section 4, for the distance; Ganin et al. 2016, arXiv 1505.07818, section 3.3, for
-    the proxy.
+    Papers: Ben-David et al. 2010, section 4, for the distance; Ganin et al. 2016, arXiv 1505.07818, for the proxy.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -222,7 +239,7 @@ def proxy_a_distance(source: Tensor, target: Tensor, seed: int = 0) -> float:
     for features in (source, target):
         order = torch.randperm(len(features), generator=generator)
         half = len(features) // 2
-        features = features.detach().cpu()
+        features = features.detach().float().cpu()
         fit.append(features[order[:half]])
         test.append(features[order[half:]])
     classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
@@ -249,9 +266,15 @@ class DomainAdaptationModel(nn.Module):
         self.reversal = GradientReversal()
         self.domain_classifier = domain_classifier
 
-    def forward(self, inputs: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Task logits and domain logits of a batch; the latter's gradient reaches the features times -strength."""
-        self.reversal.strength = strength
+    def forward(self, inputs: Tensor, strength: float | None = None) -> tuple[Tensor, Tensor]:
+        """Task logits and domain logits of a batch; the latter's gradient reaches the features times -strength.
+
+        Args:
+            inputs: (B, …).
+            strength: of the reversal, from now on; as it is by default.
+        """
+        if strength is not None:
+            self.reversal.strength = strength
         features = self.feature_extractor(inputs)
         return self.task_classifier(features), self.domain_classifier(self.reversal(features))
 
@@ -281,11 +304,12 @@ def train_adaptation(
     target, so the last one counts.
 
     Args:
-        model: trained in place, on `device`, and left there.
+        model: trained in place, on `device`, and left there, in evaluation mode.
         source: inputs (N, …) and class numbers (N,).
         target: inputs (M, …).
         align: a loss of source and target features, `coral_loss` for instance; or `"adversarial"`, DANN, where lambda
-            is the strength of the reversal, and the domain classifier itself learns at the full rate.
+            is the strength of the reversal, and the domain classifier itself learns at the full rate, as in section
+            5.2.2 of Ganin et al. 2016; it sees both domains in one batch.
         weight: lambda at the end.
         steps, batch_size, lr: so many steps, on so many examples of each domain, at that rate to begin with.
         apart: normalise the batches of the two domains each by its own statistics, and end with those of the target
@@ -293,7 +317,8 @@ def train_adaptation(
             normalisation there is no difference.
         seed: of the order of the examples, and of dropout.
         device: `"auto"`, `"cpu"`, `"cuda"`.
-        on_step: called after each step with its number, from 0; to look at the model while it learns.
+        on_step: called after each step with its number, from 0; to look at a copy of the model while it learns. Where
+            batches are normalised apart, its running statistics mix the domains until the end: `adaptive_batch_norm`.
 
     Returns:
         The losses of every step: `"task"` and `"alignment"`, the latter without its weight.
@@ -303,7 +328,7 @@ def train_adaptation(
         FloatingPointError: the loss is no longer finite.
     """
     check_data("source", source)
-    _check_settings(source, target, align, steps, batch_size)
+    _check_settings(source, target, align, weight, steps, batch_size)
     device = pick_device(device)
     model.to(device)
     (inputs, labels), target = (tensor.to(device) for tensor in source), target.to(device)
@@ -325,7 +350,8 @@ def train_adaptation(
             strength = weight * adaptation_strength(step / steps)
             if align == "adversarial":
                 model.reversal.strength = strength
-                alignment = domain_adversarial_loss(*(model.domain_classifier(model.reversal(f)) for f in features))
+                logits = model.domain_classifier(model.reversal(torch.cat(features)))
+                alignment = domain_adversarial_loss(*logits.split(batch_size))
                 loss = task + alignment
             else:
                 alignment = align(*features)
@@ -342,11 +368,8 @@ def train_adaptation(
                 on_step(step)
     if apart and _batch_norms(model):
         adaptive_batch_norm(model, target)
+    model.eval()  # a call in training mode would spoil the statistics of the target
     return losses
-
-
-def _batch_norms(network: nn.Module) -> list[_BatchNorm]:
-    return [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
 
 def _batches(count: int, size: int) -> Iterator[Tensor]:
@@ -355,7 +378,11 @@ def _batches(count: int, size: int) -> Iterator[Tensor]:
         yield from torch.randperm(count)[: count // size * size].split(size)
 
 
-def _check_settings(source, target, align, steps, batch_size) -> None:
+def _check_settings(source, target, align, weight, steps, batch_size) -> None:
+    if not isinstance(target, Tensor):
+        raise ValueError(f"target is a {type(target).__name__}; give its inputs alone: none of its labels are used")
+    if not (math.isfinite(weight) and weight >= 0):
+        raise ValueError(f"weight is {weight}; give a finite number, 0 or more")
     if not (callable(align) or align == "adversarial"):
         raise ValueError(f"align is {align!r}; give 'adversarial' or a loss of two batches of features")
     if target.shape[1:] != source[0].shape[1:] or target.dtype != source[0].dtype:

@@ -54,8 +54,8 @@ def digit_encoder(channels: int = 3, width: int = 16) -> nn.Sequential:
         conv2    5 × 5, 2 w channels, the largest of each 2 × 2    (B, 2 w, 4, 4)
         dense    to 100 numbers, none negative                     (B, 100)
 
-    each with batch normalisation and ReLU: about the network that Ganin et al. 2016, arXiv 1505.07818, train on digits,
-    narrower. Weights are random, by torch's defaults, and lie in memory with the channels last, which halves the time
+    each with batch normalisation and ReLU. The convolutions are those of Ganin et al. 2016, arXiv 1505.07818, for
+    digits, narrower. Weights are random, by torch's defaults, and lie in memory with the channels last, which is faster
     on a CPU.
 
     Raises:

