@@ -6,7 +6,7 @@
 Both train on the same batched simulators, with the same networks, rollouts, minibatches, learning rate that falls to 0,
 discount and clipping, and with observations normalized by running statistics. What remains different is theirs: a
 minibatch of stable-baselines3 clips the gradient and weighs the value's loss in its own way, and normalizes each
-observation with the statistics of that moment. One thread. Written to data/recorded/ppo.json. Some four minutes.
+observation with the statistics of that moment. One thread. Written to data/recorded/ppo.json. Under eight minutes.
 """
 
 import argparse
