@@ -312,7 +312,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
 for (weight, (_, moments)), colour in zip(runs.items(), ("grey", "sky", "red", "orange")):
     axes[0].plot(MOMENTS, [digit_accuracy(seen, "target") for seen in moments.values()], "o-", color=palette(colour), label=f"w = {weight:g}")
     axes[1].plot(MOMENTS, [domain_accuracy(seen) for seen in moments.values()], "o-", color=palette(colour))
-for ax, name, low in zip(axes, (t("accuracy on MNIST-M", "dokładność na MNIST-M"), t("accuracy of the domain classifier", "dokładność klasyfikatora domeny")), (0, 0.4)):
+for ax, name, low in zip(axes, (t("accuracy on MNIST-M", "dokładność na MNIST-M"), t("accuracy of the domain classifier", "dokładność klasyfikatora domeny")), (0, 0.2)):
     ax.set(xlabel=t("step"), ylabel=name, ylim=(low, 1.02), xscale="log", xticks=MOMENTS, xticklabels=MOMENTS)
     ax.minorticks_off()
 axes[1].axhline(0.5, linestyle=":", color="black")
@@ -446,7 +446,7 @@ for method, colour, mark in (("DANN", "red", "o"), ("CORAL", "green", "s"), ("MM
     ax.plot(*points, linestyle="none", marker=mark, color=palette(colour), label=method)
     for run, x, y in zip(settings, *points):
         changed = run["rate"] if method == "DANN" else run["weight"]
-        ax.annotate(f"{changed:g}", (x, y), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        ax.annotate(f"{changed:g}", (x, y), xytext=(6, -12 if changed == 0.005 else 0), textcoords="offset points", fontsize=8)
 ax.set(xlabel=t("entropy of the predictions in the target (nats)", "entropia przewidywań w celu (naty)"), ylabel=t("accuracy on MNIST-M", "dokładność na MNIST-M"))
 ax.legend(title=t("numbers: DANN's rate,\nthe others' weight", "liczby: współczynnik DANN,\nwaga pozostałych"), fontsize=9)
 show(fig, alt=t("Accuracy against entropy: for DANN the surest settings are the best ones; for MMD a heavy weight makes the network less sure and yet better.",
