@@ -51,14 +51,17 @@ import torch
 
 from tlcourse.backbones import load_backbone
 from tlcourse.classroom import (
-    Prediction, Quiz, band, check, claim, explore, film, heat_map, image_grid, mean_pm, palette, quiz, recorded, show, show_source, table,
+    Prediction, Quiz, band, check, claim, explore, film, image_grid, mean_pm, palette, quiz, recorded, show, show_source, table,
 )
+from tlcourse.classroom.run import ROOT
 from tlcourse.data.boards import GREEN, Conditions, make_boards
 from tlcourse.feature_extraction import linear_probe
+from tlcourse.rl.policies import load_policy
 from tlcourse.rl.ppo import clipped_loss
 from tlcourse.robots.drawing import play
 from tlcourse.robots.imperfections import Latency, SensorNoise
 from tlcourse.robots.inverted_pendulum import InvertedPendulum
+from tlcourse.robots.lifting_arm import LiftingArm
 from tlcourse.sim_to_real import DomainRandomization, Randomized, SimToRealTransfer, evaluate_policy
 from tlcourse.system_identification import identify, record_trajectories
 from tlcourse.training import evaluate, predict
@@ -89,7 +92,7 @@ SEED = 0
 # %% [markdown] lang="en"
 # ## The mathematics
 #
-# **What is maximised.** Let $\xi$ stand for everything that can differ between simulators: mass, friction, delay, noise. We choose a distribution $p(\xi)$: the ranges. With $\tau$ for an episode that the policy $\pi$ lives through in the simulator $\xi$, with rewards $r_t$ and a discount $\gamma = 0.99$, which makes late rewards count a little less, the objective is
+# **What is maximised.** Let $\xi$ stand for everything that can differ between simulators: mass, friction, delay, noise. We choose a distribution $p(\xi)$: the ranges. With $\tau$ for an episode that the policy $\pi$ lives through in the simulator $\xi$, with rewards $r_t$ and a discount $\gamma = 0.98$, which makes late rewards count a little less, the objective is
 #
 # $$J(\pi) = \mathbb{E}_{\xi \sim p(\xi)}\, \mathbb{E}_{\tau \sim (\pi, \xi)} \Big[ \sum_t \gamma^t r_t \Big] .$$
 #
@@ -111,7 +114,7 @@ SEED = 0
 # %% [markdown] lang="pl"
 # ## Matematyka
 #
-# **Co maksymalizujemy.** Niech $\xi$ oznacza wszystko, czym symulatory mogą się różnić: masę, tarcie, opóźnienie, szum. Wybieramy rozkład $p(\xi)$, czyli zakresy. Niech $\tau$ oznacza epizod, który polityka $\pi$ przechodzi w symulatorze $\xi$, $r_t$ jego nagrody, a $\gamma = 0{,}99$ dyskonto, przez które późne nagrody liczą się trochę mniej. Funkcja celu to
+# **Co maksymalizujemy.** Niech $\xi$ oznacza wszystko, czym symulatory mogą się różnić: masę, tarcie, opóźnienie, szum. Wybieramy rozkład $p(\xi)$, czyli zakresy. Niech $\tau$ oznacza epizod, który polityka $\pi$ przechodzi w symulatorze $\xi$, $r_t$ jego nagrody, a $\gamma = 0{,}98$ dyskonto, przez które późne nagrody liczą się trochę mniej. Funkcja celu to
 #
 # $$J(\pi) = \mathbb{E}_{\xi \sim p(\xi)}\, \mathbb{E}_{\tau \sim (\pi, \xi)} \Big[ \sum_t \gamma^t r_t \Big] .$$
 #
@@ -345,13 +348,13 @@ table([(name, f"{value:.0f}") for name, value in gains_of.items()], [t("policy",
 #
 # ### One difference at a time
 #
-# The real robot differs in several ways at once. Which of them does it? Back to the nominal robot, and one difference at a time, by more than in the ranges. And a second robot joins: a **lifting arm**. One motor has to bring up a load that hangs at the end of an arm, and hold it there. The reward is the height, from 0 (hanging) to 1 (held up), less a little for speed; 150 steps, so the return is less than 150. The nominal load the motor can push straight up; one of twice the mass it must first swing to and fro. Both policies are trained on both robots with ten seeds; that is recorded.
+# The real robot differs in several ways at once. Which of them does it? Back to the nominal robot, and one difference at a time, by more than in the ranges. And a second robot joins: a **lifting arm**. One motor has to bring up a load that hangs at the end of an arm, and hold it there. The reward is the height, from 0 (hanging) to 1 (held up), less a little for speed; 150 steps, so the return is less than 150. The nominal load the motor can push straight up; one of twice the mass it must first swing to and fro. Both policies are trained on both robots with ten seeds; that is recorded. Two of the arm's policies come with the course. First see them lift the load of the *real* arm, more than twice the nominal one; again the nominal policy is on the left.
 # %% [markdown] lang="pl"
 # Właśnie tego kazała szukać teoria: na to samo małe wychylenie (0,02 rad, około stopnia) polityka nominalna pcha wielokrotnie mocniej. Bez opóźnienia ma rację. Spóźnione o trzy kroki pchnięcie przychodzi, gdy pręt już jest gdzie indziej, i rozpędza go: na pasku kołysze się coraz szerzej, tak jak musi, gdy para zespolonych pierwiastków leży poza okręgiem jednostkowym. Polityka randomizowana nauczyła się łagodności, a nikt jej nie powiedział, czym jest opóźnienie (ang. *latency*).
 #
 # ### Jedna różnica naraz
 #
-# Prawdziwy robot różni się pod kilkoma względami jednocześnie. Który z nich o tym decyduje? Wróćmy do robota nominalnego i zmieniajmy jedną rzecz naraz, i to bardziej niż w zakresach. Dołącza też drugi robot: **ramię podnoszące ładunek**. Jeden silnik ma unieść ładunek, który wisi na końcu ramienia, i utrzymać go w górze. Nagrodą jest wysokość, od 0 (wisi) do 1 (utrzymany w górze), pomniejszona trochę za prędkość; kroków jest 150, więc zwrot jest mniejszy niż 150. Nominalny ładunek silnik może po prostu wypchnąć w górę; dwa razy cięższy musi najpierw rozbujać. Obie polityki zostały wytrenowane na obu robotach z dziesięcioma ziarnami losowości; te przebiegi są zapisane.
+# Prawdziwy robot różni się pod kilkoma względami jednocześnie. Który z nich o tym decyduje? Wróćmy do robota nominalnego i zmieniajmy jedną rzecz naraz, i to bardziej niż w zakresach. Dołącza też drugi robot: **ramię podnoszące ładunek**. Jeden silnik ma unieść ładunek, który wisi na końcu ramienia, i utrzymać go w górze. Nagrodą jest wysokość, od 0 (wisi) do 1 (utrzymany w górze), pomniejszona trochę za prędkość; kroków jest 150, więc zwrot jest mniejszy niż 150. Nominalny ładunek silnik może po prostu wypchnąć w górę; dwa razy cięższy musi najpierw rozbujać. Obie polityki zostały wytrenowane na obu robotach z dziesięcioma ziarnami losowości; te przebiegi są zapisane. Dwie polityki ramienia są dołączone do kursu. Najpierw zobacz, jak podnoszą ładunek *prawdziwego* ramienia, ponad dwa razy cięższy od nominalnego; nominalna znów jest po lewej.
 
 # %% tags=["predict"]
 second = Prediction(t("Which single difference will cost the nominal policy of the *arm* most?", "Która pojedyncza różnica będzie kosztować najwięcej nominalną politykę *ramienia*?"),
@@ -360,6 +363,12 @@ second
 
 # %%
 robots = {"pendulum": t("pendulum", "wahadło"), "arm": t("arm", "ramię")}
+lifter = SensorNoise(Latency(LiftingArm(1)))
+lifter.set_physics(**record.results["arm"]["robots"]["A"])
+trained = [load_policy(ROOT / "data" / "policies" / f"arm_{kind}.safetensors") for kind in ("nominal", "randomized")]
+films = [np.stack([np.asarray(frame) for frame in play(policy.act, lifter, seconds=4, seed=SEED)]) for policy in trained]
+film(np.concatenate(films, 2), alt=t("A film of two arms with a heavy load: the left one pushes and stays half-way, the right one swings and brings it up.",
+                                     "Film z dwoma ramionami i ciężkim ładunkiem: lewe pcha i staje w pół drogi, prawe buja się i wynosi go w górę."))
 fig, axes = plt.subplots(2, 6, figsize=(12, 4.6), sharey="row")
 for row, (robot, title) in zip(axes, robots.items()):
     for ax, (name, label) in zip(row, parameters.items()):
@@ -776,7 +785,7 @@ claim(t("Arm: random loads over the robot itself, recorded mean", "Ramię: losow
 # - Chebotar et al. 2019, *Closing the Sim-to-Real Loop: Adapting Simulation Randomization with Real World Experience*, [arXiv 1810.05687](https://arxiv.org/abs/1810.05687)
 # - OpenAI 2019, *Solving Rubik's Cube with a Robot Hand*, [arXiv 1910.07113](https://arxiv.org/abs/1910.07113)
 #
-# Randomisation uses no data of the target at all. Where unlabelled ones can be had, domain adaptation is the neighbour to ask: lesson 06.
+# Randomisation uses no data of the target at all. Where unlabelled ones can be had, domain adaptation is the neighbour to ask: [lesson 06](06_domain_adaptation.ipynb).
 # %% [markdown] lang="pl"
 # ## Co dalej
 #
@@ -786,4 +795,4 @@ claim(t("Arm: random loads over the robot itself, recorded mean", "Ramię: losow
 # - Chebotar i in. 2019, *Closing the Sim-to-Real Loop: Adapting Simulation Randomization with Real World Experience*, [arXiv 1810.05687](https://arxiv.org/abs/1810.05687)
 # - OpenAI 2019, *Solving Rubik's Cube with a Robot Hand*, [arXiv 1910.07113](https://arxiv.org/abs/1910.07113)
 #
-# Randomizacja nie używa żadnych danych docelowych. Gdy da się zdobyć dane bez etykiet, zapytaj sąsiadkę, adaptację domeny: lekcja 06.
+# Randomizacja nie używa żadnych danych docelowych. Gdy da się zdobyć dane bez etykiet, zapytaj sąsiadkę, adaptację domeny: [lekcja 06](06_domain_adaptation.ipynb).

@@ -1,12 +1,9 @@
 """Drawings show the robot where its joints put it."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from tlcourse.robots.drawing import COLOURS, draw, film_strip, gif, play
+from tlcourse.robots.drawing import COLOURS, draw, play
 from tlcourse.robots.imperfections import Latency
 from tlcourse.robots.inverted_pendulum import InvertedPendulum
 from tlcourse.robots.lifting_arm import LiftingArm
@@ -48,22 +45,3 @@ def test_a_film_ends_with_the_episode_and_begins_with_its_start():
     assert 3 < len(frames) < 30
     whole = play(lambda observations: np.zeros((1, 1)), LiftingArm(1), seconds=2, every=5, height=60)
     assert len(whole) == 11 and whole[0].height == 60
-
-
-def test_a_strip_has_the_first_and_the_last_frame():
-    frames = [Image.new("RGB", (10, 8), (shade, 0, 0)) for shade in range(0, 250, 10)]
-    strip = np.asarray(film_strip(frames, 5))
-    assert strip.shape == (8, 50, 3) and strip[0, ::10, 0].tolist() == [0, 60, 120, 180, 240]
-    assert film_strip(frames[:2], 5).width == 20
-
-
-def test_a_gif_has_all_frames_and_their_time():
-    frames = [Image.new("RGB", (10, 8), (shade, 0, 0)) for shade in (0, 100, 200)]
-    image = Image.open(io.BytesIO(gif(frames, 0.04)))
-    assert image.n_frames == 3 and image.info["duration"] == 40
-
-
-def test_nothing_to_show_is_an_error():
-    for call in (lambda: film_strip([], 3), lambda: gif([], 0.1)):
-        with pytest.raises(ValueError, match="give at least one"):
-            call()

@@ -1,7 +1,6 @@
-"""Robots drawn from their joint positions, in a plane and without a GPU: frames, film strips, animations."""
+"""Robots drawn from their joint positions, in a plane and without a GPU."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -55,26 +54,3 @@ def play(
         if step % every == 0:
             frames.append(draw(robot, robot.qpos[0], height))
     return frames
-
-
-def film_strip(frames: Sequence[Image.Image], n: int = 8) -> Image.Image:
-    """n of the frames side by side, evenly spaced in time, first and last included."""
-    if not frames or n < 1:
-        raise ValueError(f"{len(frames)} frames and n={n}; give at least one of each")
-    chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, min(n, len(frames))).round().astype(int)]
-    width, height = chosen[0].size
-    strip = Image.new("RGB", (width * len(chosen), height), "white")
-    for i, frame in enumerate(chosen):
-        strip.paste(frame, (i * width, 0))
-    return strip
-
-
-def gif(frames: Sequence[Image.Image], seconds_per_frame: float) -> bytes:
-    """The frames as an animated GIF that repeats; the last frame stays for a second."""
-    if not frames:
-        raise ValueError("there are no frames; give at least one")
-    first, *others = [frame.quantize(16) for frame in frames]
-    durations = [round(1000 * seconds_per_frame)] * len(others) + [1000]
-    stream = io.BytesIO()
-    first.save(stream, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
-    return stream.getvalue()
