@@ -17,8 +17,8 @@ def _delayed(actions: Tensor, steps: Tensor) -> Tensor:
     return arrived
 
 
-def _rolled(actions: Tensor, steps: Tensor, sign: int = 1) -> Tensor:
-    columns = [actions[:, i].roll(sign * k) for i, k in enumerate(steps.tolist())]
+def _rolled(actions: Tensor, steps: Tensor) -> Tensor:
+    columns = [actions[:, i].roll(k) for i, k in enumerate(steps.tolist())]
     return torch.stack(columns, dim=1)
 
 
