@@ -40,11 +40,49 @@ def test_noise_does_not_hide_the_physics():
     assert found.physics["latency"] == 1 and found.physics["mass"] == pytest.approx(1.7, rel=0.1)
 
 
-def test_what_no_trajectory_shows_stays_uncertain():
-    """The motor's strength and the load scale together where friction and damping are weak."""
+def test_the_ratio_of_strength_and_load_is_found():
+    """No more than that: the motor's strength and the load scale together where friction and damping are weak."""
     ranges = DomainRandomization(mass=(0.5, 3), gear=(0.5, 2))
     found = identify(Latency(LiftingArm(4 * 64)), ranges, *recorded(), rounds=3, progress=False)
     assert found.physics["mass"] / found.physics["gear"] == pytest.approx(1, rel=0.2)
+
+
+class Diverging(LiftingArm):
+    """A simulator in which a load above `limit` ends in numbers that are none."""
+
+    limit = 0.0
+
+    def step(self, actions):
+        observations, *rest = super().step(actions)
+        observations[self.physics["mass"] > self.limit] = np.nan
+        return observations, *rest
+
+
+def test_a_simulation_that_is_not_finite_is_no_match():
+    ranges, trajectories = DomainRandomization(mass=(0.5, 3)), recorded(mass=1.5)
+    sim = Diverging(4 * 32)
+    with pytest.raises(ValueError, match="no candidate's simulation stays finite"):
+        identify(sim, ranges, *trajectories, progress=False)
+    sim.limit = 2.0
+    found = identify(sim, ranges, *trajectories, progress=False)
+    assert found.physics["mass"] == pytest.approx(1.5, rel=0.05) and np.isfinite(found.errors).all()
+
+
+class Offset(LiftingArm):
+    """A simulator whose first number is tiny and grows with the load."""
+
+    def step(self, actions):
+        observations, *rest = super().step(actions)
+        observations[:, 0] = 1e-4 * self.physics["mass"]
+        return observations, *rest
+
+
+def test_a_number_that_never_changes_does_not_swamp_the_others():
+    observations, actions = recorded(mass=1.5)
+    observations[:, :, 0] = 0.0  # divided by its std, it alone would decide, for the smallest load
+    ranges = DomainRandomization(mass=(0.5, 3))
+    found = identify(Offset(4 * 32), ranges, observations, actions, progress=False)
+    assert found.physics["mass"] == pytest.approx(1.5, rel=0.3)
 
 
 def test_episodes_that_end_are_recorded_up_to_their_end():
@@ -84,6 +122,10 @@ def test_the_seed_decides_the_candidates():
         (lambda o, a: identify(LiftingArm(99), DomainRandomization(mass=(1, 2)), o[:, 1:], a), "do not fit"),
         (lambda o, a: identify(LiftingArm(9), DomainRandomization(mass=(1, 2)), o, a), "0 candidates.*give more"),
         (lambda o, a: identify(LiftingArm(99), DomainRandomization(mass=(1, 2)), o, a, rounds=0), "1 round at least"),
+        (lambda o, a: identify(LiftingArm(99), DomainRandomization(mass=(1, 2)), o, a, elite=1.5), "elite is 1.5"),
+        (lambda o, a: identify(LiftingArm(99), DomainRandomization(mass=(1, 2)), o[:0], a[:0]), r"\(0, 6, 3\) have no"),
+        (lambda o, a: identify(LiftingArm(99), DomainRandomization(mass=(1, 2)), o * np.inf, a), "infinite numbers"),
+        (lambda o, a: identify(SensorNoise(LiftingArm(99), 0.1), DomainRandomization(mass=(1, 2)), o, a), "up to 0.1"),
         (lambda o, a: record_trajectories(wiggle, LiftingArm(2), 0), "steps is 0"),
     ],
 )
