@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from tlcourse.robots.imperfections import SensorNoise
 from tlcourse.robots.inverted_pendulum import InvertedPendulum
 from tlcourse.robots.lifting_arm import LiftingArm
 
@@ -176,6 +177,11 @@ def test_without_mujoco_the_error_says_what_to_do(monkeypatch):
         (lambda e: e.step(np.zeros(3)), r"shape \(3,\); give \(3, 1\)"),
         (lambda e: e.step(np.full((3, 1), np.nan)), "not finite"),
         (lambda e: e.reset(options={"observations": np.zeros((3, 2))}), r"shape \(3, 2\); give \(3, 4\)"),
+        (lambda e: e.reset(options={"observations": [[0] * 4, [0, np.nan, 0, 0], [0] * 4]}), "instance 1 are .*finite"),
+        (lambda e: e.set_physics(1, mass=2), "where is 1; give a mask of 3 instances, or .* from 0 to 2"),
+        (lambda e: e.set_physics([True, False], mass=2), r"where is \[True, False\]; give a mask of 3"),
+        (lambda e: e.set_physics([0, 3], mass=2), r"where is \[0, 3\]; .* from 0 to 2"),
+        (lambda e: SensorNoise(e).set_physics(3, sensor_noise=2), "where is 3;"),
         (lambda e: InvertedPendulum(0), "n is 0"),
         (lambda e: LiftingArm(2, threads=0), "threads is 0"),
         (lambda e: InvertedPendulum(1, integrator="Euler"), "'Euler'; give one of RK4, implicitfast"),
@@ -186,6 +192,15 @@ def test_bad_input_is_refused(call, words):
     env.reset(seed=0)
     with pytest.raises(ValueError, match=words):
         call(env)
+
+
+def test_an_unstable_simulation_goes_back_to_rest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings to MUJOCO_LOG.TXT there
+    env = LiftingArm(2)
+    env.reset(seed=0)
+    env.set_physics([0], gear=1e30)
+    seen, *_ = env.step(np.ones((2, 1)))
+    assert seen[0].tolist() == [0, 1, 0] and np.isfinite(seen).all() and (tmp_path / "MUJOCO_LOG.TXT").exists()
 
 
 def test_refused_physics_change_nothing():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
-from .mujoco_batch import check_parameter
+from .mujoco_batch import check_parameter, chosen_instances
 
 
 class _Imperfection(VectorWrapper):
@@ -21,12 +21,12 @@ class _Imperfection(VectorWrapper):
 
     @property
     def physics(self) -> dict[str, np.ndarray]:
-        """All parameters and their values (n,)."""
+        """All parameters and their values (n,). They are for reading; `set_physics` changes them."""
         return getattr(self.env, "physics", {}) | {self.NAME: self._values}
 
     def set_physics(self, where: Sequence | None = None, **values: float | np.ndarray) -> None:
         """As `BatchedMujoco.set_physics`."""
-        chosen = np.arange(self.num_envs) if where is None else np.arange(self.num_envs)[where]
+        chosen = chosen_instances(where, self.num_envs)
         own = {name: self._check(values.pop(name), len(chosen)) for name in [self.NAME] if name in values}
         if values:
             self.env.set_physics(where, **values)

@@ -83,7 +83,7 @@ class InvertedPendulum(BatchedMujoco):
         return observations[:, :2], observations[:, 2:]
 
     def _score(self, qpos: np.ndarray, qvel: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        fallen = ~(np.abs(qpos[:, 1]) <= self._limit)  # also where the angle is not a number
+        fallen = ~(np.abs(qpos[:, 1]) <= self._limit)  # so would be an angle that is not a number; MuJoCo leaves none
         return np.where(fallen, 0.0, 1 - 0.3 * qpos[:, 0] ** 2), fallen
 
     def _start(self, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Many instances of one MuJoCo model, each with its own physics, stepped together through Gymnasium's vector API.
 
 All instances go through one call of `mujoco.rollout` per control step, which spreads them over threads. Each is
-computed by itself, so the numbers do not depend on how many instances or threads there are.
+computed by itself, so its physics do not depend on how many instances or threads there are.
 """
 
 import copy
@@ -52,6 +52,15 @@ class BatchedMujoco(VectorEnv):
     An episode ends when the subclass says that it is over (terminated) or after `episode_steps` (truncated). The
     instance begins anew in the same step: the observation returned is the new episode's first, and the last one of the
     old is in `infos["final_obs"]` (n, d), in the rows where `infos["_final_obs"]` is true.
+
+    All starts are drawn from one stream: with the same seed, another n gives other starts, and who ends first draws
+    first. Only the physics of an instance do not depend on the others.
+
+    `physics` has each parameter's values, (n,). It is for reading; `set_physics` changes them.
+
+    Where a simulation becomes unstable (a number that is not finite, or beyond 1e10), MuJoCo itself puts the instance
+    back to the model's rest, for the pendulum upright, with a warning in MUJOCO_LOG.TXT in the working folder. The
+    numbers stay finite and the episode goes on, so no error tells of it: keep parameters in a sensible range.
 
     Args:
         n: how many instances.
@@ -112,9 +121,9 @@ class BatchedMujoco(VectorEnv):
             values: for each parameter one number, or one for each instance of `where`. The class says what they mean.
 
         Raises:
-            ValueError: an unknown parameter, a wrong shape or a value that makes no sense.
+            ValueError: an unknown parameter, a wrong shape, a value that makes no sense or instances that are none.
         """
-        chosen = np.arange(self.num_envs) if where is None else np.arange(self.num_envs)[where]
+        chosen = chosen_instances(where, self.num_envs)
         for name, value in {name: self._check(name, value, len(chosen)) for name, value in values.items()}.items():
             self.physics[name][chosen] = value
             parameter = self.PHYSICS[name]
@@ -132,7 +141,7 @@ class BatchedMujoco(VectorEnv):
         With `options={"observations": …}` (n, d) they begin in the states that were observed so.
 
         Raises:
-            ValueError: the observations have a wrong shape.
+            ValueError: the observations have a wrong shape or are not finite.
         """
         super().reset(seed=seed)
         self._begin(np.arange(self.num_envs))
@@ -140,6 +149,10 @@ class BatchedMujoco(VectorEnv):
             observations = np.asarray(options["observations"], float)
             if observations.shape != self.observation_space.shape:
                 raise ValueError(f"observations have shape {observations.shape}; give {self.observation_space.shape}")
+            if (bad := ~np.isfinite(observations).all(1)).any():
+                raise ValueError(
+                    f"the observations of instance {bad.argmax()} are {observations[bad.argmax()]}; give finite numbers"
+                )
             self._set_state(np.arange(self.num_envs), *self._state_of(observations))
         return self._observe(self.qpos, self.qvel), {}
 
@@ -211,6 +224,23 @@ class BatchedMujoco(VectorEnv):
         if name not in self.PHYSICS:
             raise ValueError(f"{type(self).__name__} has no parameter {name!r}; there are {', '.join(self.PHYSICS)}")
         return check_parameter(name, value, k, positive=self.PHYSICS[name].positive)
+
+
+def chosen_instances(where: Sequence | None, n: int) -> np.ndarray:
+    """The indices of the instances that `where` means: all n for None, else those of a mask (n,) or of indices (k,).
+
+    Raises:
+        ValueError: it is neither, or an index is out of range.
+    """
+    if where is None:
+        return np.arange(n)
+    try:
+        chosen = np.arange(n)[list(where) if isinstance(where, tuple) else where]
+    except IndexError:
+        chosen = None
+    if chosen is None or chosen.ndim != 1:
+        raise ValueError(f"where is {where}; give a mask of {n} instances, or a list of indices from 0 to {n - 1}")
+    return chosen
 
 
 def check_parameter(name: str, value: float | np.ndarray, k: int, *, positive: bool = False) -> np.ndarray:
