@@ -8,7 +8,8 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from tlcourse.rl.ppo import clipped_loss, gae, train_ppo
+from tlcourse.rl.policies import ActorCritic
+from tlcourse.rl.ppo import _gather, clipped_loss, gae, train_ppo
 
 
 class Target(VectorEnv):
@@ -76,6 +77,41 @@ def test_a_time_limit_is_worth_the_value_of_what_would_have_come_and_a_fall_is_n
         assert gae(one, 5 * one, 10 * one, flag, torch.tensor([[True]]), 0.9, 0.95).item() == pytest.approx(expected)
 
 
+class Clocks(VectorEnv):
+    """Instance i shows 10 i + the steps of its episode, which ends after 2 + i of them: by the time limit, or with a
+    fall where i is 1. The reward is 1.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    num_envs = 3
+
+    def reset(self, *, seed=None, options=None):
+        self.age = np.zeros(3)
+        return self.show(), {}
+
+    def show(self):
+        return (10 * np.arange(3) + self.age)[:, None]
+
+    def step(self, actions):
+        self.age += 1
+        ended, falls = self.age == 2 + np.arange(3), np.arange(3) == 1
+        infos = {"final_obs": self.show(), "_final_obs": ended} if ended.any() else {}
+        self.age[ended] = 0
+        return self.show(), np.ones(3), ended & falls, ended & ~falls, infos
+
+
+def test_what_a_time_limit_cuts_off_is_worth_the_value_of_its_last_observation():
+    """With V(s) = s and lambda = 0 the targets are r + gamma V(s'), s' from before any reset, and r after a fall."""
+    policy, env = ActorCritic(1, -torch.ones(1), torch.ones(1)), Clocks()
+    policy.normalize = lambda observations: torch.as_tensor(observations, dtype=torch.float32)
+    policy.value = lambda x: x[..., 0]
+    running = np.zeros(3)
+    _, returns, _, batch = _gather(env, policy, env.reset()[0], running, 5, gamma=0.5, lam=0.0)
+    values = np.array([[1, 11, 21], [2, 12, 22], [1, 0, 23], [2, 11, 24], [1, 12, 21]])  # V(s'), 0 after the fall
+    np.testing.assert_allclose(batch[-1].reshape(5, 3), 1 + 0.5 * values, rtol=1e-6)
+    assert returns == [2, 3, 2, 4] and running.tolist() == [1, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("ratio", "advantage", "loss", "slope"),
     [
@@ -109,9 +145,7 @@ def test_the_value_function_knows_time_limits_from_ends():
     """With about 1 a step, V is near 1 / (1 - gamma) = 5 where a limit cuts, near 2 where every third step ends it."""
     values = {}
     for terminates in (False, True):
-        policy, _ = train_ppo(
-            Target(terminates=terminates), steps=9600, rollout=30, gamma=0.8, lr=1e-2, progress=False
-        )
+        policy, _ = train_ppo(Target(terminates=terminates), steps=9600, rollout=30, gamma=0.8, lr=1e-2, progress=False)
         with torch.no_grad():
             values[terminates] = policy.value(policy.normalize(np.array([[3.0]]))).item()
     assert 3.5 < values[False] < 5.2 and 0.8 < values[True] < 2.6
@@ -155,10 +189,26 @@ def test_an_environment_that_does_not_fit_is_refused(env, words):
         train_ppo(env(), steps=100)
 
 
-def test_unusable_settings_are_refused():
-    for setting in ({"steps": 0}, {"rollout": 0}, {"lr": 0.0}, {"minibatches": 0}):
-        with pytest.raises(ValueError, match="1 or more"):
-            train_ppo(Target(), **({"steps": 100} | setting))
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"steps": 0}, "steps is 0; give 1 or more"),
+        ({"rollout": 0}, "rollout is 0"),
+        ({"minibatches": 0}, "minibatches is 0"),
+        ({"hidden": 0}, "hidden is 0"),
+        ({"lr": 0.0}, "lr is 0.0; .* above 0"),
+        ({"clip": -0.1}, "clip is -0.1"),
+        ({"gamma": 1.1}, "gamma is 1.1; give a number from 0 to 1"),
+        ({"lam": np.nan}, "lam is nan"),
+        (
+            {"minibatches": 9, "rollout": 1},
+            "minibatches is 9, and 16 instances make 16 steps in a rollout of 1; give fewer",
+        ),
+    ],
+)
+def test_unusable_settings_are_refused(setting, words):
+    with pytest.raises(ValueError, match=words):
+        train_ppo(Target(), **({"steps": 100} | setting))
 
 
 def test_a_loss_that_is_not_finite_is_an_error():

@@ -2,6 +2,10 @@
 
 Schulman et al. 2017, arXiv 1707.06347, with the advantages of Schulman et al. 2016, arXiv 1506.02438. Plain, for
 continuous actions and environments with Gymnasium's vector API. `policies` has the network.
+
+What the papers leave open is here so: the advantages are normalized in each minibatch, the gradient's norm is clipped
+at 0.5, the value's squared error is halved and divided by the variance of the targets + 1, and there is no bonus for
+entropy.
 """
 
 import contextlib
@@ -41,7 +45,7 @@ def gae(
     Returns:
         The advantages A, (T, N); A_t + V(s_t) is what V is trained towards.
     """
-    deltas = rewards + gamma * next_values * ~terminated - values
+    deltas = rewards + gamma * next_values.masked_fill(terminated, 0) - values
     carried = gamma * lam * (~ended).to(deltas)
     advantages, later = torch.empty_like(deltas), torch.zeros_like(deltas[0])
     for t in reversed(range(len(deltas))):
@@ -66,6 +70,9 @@ def clipped_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, c
 class Curve:
     """How training went: the steps after each iteration, and the mean return of the episodes that ended in it (the
     last one again where none did, and before the first one NaN).
+
+    The first returns are biased: only what ends early has ended by then. Once no episode ends before its time limit,
+    all episodes count alike.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -93,7 +100,7 @@ def train_ppo(
     Args:
         env: n instances with observations and actions that are rows of numbers, the actions bounded. It must begin new
             episodes in the step that ends the old.
-        steps: in all instances together; rounded to whole iterations.
+        steps: in all instances together; rounded to whole iterations: with 64 instances, 300,000 become 297,600.
         seed: of the environment, the network's first weights, the actions and the minibatches.
         rollout: steps of each instance in one iteration.
         epochs, minibatches: how often an iteration goes through its steps, and in how many parts.
@@ -111,12 +118,25 @@ def train_ppo(
         FloatingPointError: the loss is no longer finite.
     """
     _check_env(env)
-    if min(steps, rollout, epochs, minibatches) < 1 or lr <= 0:
-        raise ValueError("steps, rollout, epochs and minibatches must be 1 or more, and lr above 0")
     (n, d), space = env.observation_space.shape, env.single_action_space
+    counts = dict(steps=steps, rollout=rollout, epochs=epochs, minibatches=minibatches, hidden=hidden)
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; give 1 or more")
+    for name, value in dict(lr=lr, clip=clip).items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}; give a finite number above 0")
+    for name, value in dict(gamma=gamma, lam=lam).items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is {value}; give a number from 0 to 1")
+    if 2 * minibatches > n * rollout:
+        raise ValueError(
+            f"minibatches is {minibatches}, and {n} instances make {n * rollout} steps in a rollout of {rollout}; give "
+            "fewer minibatches or a longer rollout: each must have 2 steps at least"
+        )
     iterations = max(1, round(steps / (n * rollout)))
     with _one_thread(), torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the accelerators, too
         policy = ActorCritic(d, torch.from_numpy(space.low), torch.from_numpy(space.high), hidden)
         optimizer = torch.optim.Adam(policy.parameters(), lr=lr, eps=1e-5, fused=True)
         observations, _ = env.reset(seed=seed)
