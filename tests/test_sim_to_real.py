@@ -85,6 +85,13 @@ def test_impossible_ranges_are_refused(ranges, words):
         DomainRandomization(**ranges)
 
 
+def test_ranges_given_as_lists_are_the_same_ranges():
+    lists, tuples = DomainRandomization(mass=[0.5, 2]), DomainRandomization(mass=(0.5, 2))
+    assert lists == tuples and hash(lists) == hash(tuples)
+    with pytest.raises(ValueError, match="two finite numbers"):
+        DomainRandomization(mass=("light", "heavy"))
+
+
 def test_unusable_widths_are_refused():
     for width in (-1, math.nan, math.inf):
         with pytest.raises(ValueError, match="give a number from 0 on"):
@@ -194,6 +201,23 @@ def test_images_get_another_light_and_another_surface():
 def test_images_that_do_not_fit_are_refused(images, n, words):
     with pytest.raises(ValueError, match=words):
         vary_images(images, np.ones(n), np.zeros(n, int))
+
+
+def test_unusable_lights_and_textures_are_refused():
+    images = torch.rand(2, 3, 8, 8)
+    with pytest.raises(ValueError, match="texture is .* from 0 to 9"):
+        vary_images(images, np.ones(2), np.array([0, 10]))
+    with pytest.raises(ValueError, match="lighting is .* none negative"):
+        vary_images(images, np.array([1, -0.5]), np.zeros(2, int))
+
+
+def test_a_simulator_must_say_how_long_an_episode_is():
+    sim = robots(4)
+    transfer = SimToRealTransfer(sim, DomainRandomization())
+    assert transfer.policy is None and transfer.curve is None
+    del sim.unwrapped.episode_steps
+    with pytest.raises(ValueError, match="has no episode_steps; give"):
+        transfer.train_with_randomization(1)
 
 
 def test_unusable_evaluations_are_refused():

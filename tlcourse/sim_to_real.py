@@ -6,6 +6,7 @@ arXiv 1910.07113 (ranges that grow by themselves; not here). The alternative is 
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
@@ -16,7 +17,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from torch import Tensor
 
 from .rl.policies import ActorCritic
-from .rl.ppo import check_same_step, train_ppo
+from .rl.ppo import Curve, check_same_step, train_ppo
 
 Range = tuple[float, float]  # lowest, highest
 
@@ -53,8 +54,10 @@ class DomainRandomization:
 
     def __post_init__(self):
         for name, given in self.ranges.items():
-            if not (isinstance(given, tuple | list) and len(given) == 2 and all(map(math.isfinite, given))):
+            pair = isinstance(given, tuple | list) and len(given) == 2
+            if not (pair and all(isinstance(value, numbers.Real) and math.isfinite(value) for value in given)):
                 raise ValueError(f"{name} is {given!r}; give two finite numbers (lowest, highest)")
+            object.__setattr__(self, name, tuple(given))  # a list, too: so that equal ranges are equal and hashable
             low, high = given
             if not 0 <= low <= high:
                 raise ValueError(f"{name} is ({low}, {high}); give (lowest, highest), neither negative")
@@ -94,7 +97,7 @@ class DomainRandomization:
 
             low, high → low^width, high^width for factors;   width · low, width · high for the others
 
-        Whole numbers are rounded.
+        Whole numbers are rounded, halves to the even one: 0.5 to 0, 1.5 to 2.
 
         Raises:
             ValueError: the width is negative.
@@ -163,6 +166,7 @@ class SimToRealTransfer:
         check_physics(sim_env, randomization)
         self.sim_env, self.randomization = sim_env, randomization
         self.policy: ActorCritic | None = None
+        self.curve: Curve | None = None
 
     def apply_domain_randomization(self, sim_env: VectorEnv) -> Randomized:
         """The environment with new physics, drawn from the ranges, in every episode."""
@@ -175,9 +179,16 @@ class SimToRealTransfer:
             num_episodes: those that end early do not count as whole.
             seed: of the training and of the robots drawn.
             settings: of `rl.ppo.train_ppo`.
+
+        Raises:
+            ValueError: num_episodes is below 1, the simulator does not say how long an episode is, or as `train_ppo`.
         """
         if num_episodes < 1:
             raise ValueError(f"num_episodes is {num_episodes}; give 1 or more")
+        if not hasattr(self.sim_env.unwrapped, "episode_steps"):
+            raise ValueError(
+                f"{self.sim_env} has no episode_steps; give it this attribute, the steps of a whole episode"
+            )
         before = {name: values.copy() for name, values in self.sim_env.physics.items()}
         steps = num_episodes * self.sim_env.unwrapped.episode_steps
         try:
@@ -234,12 +245,16 @@ def vary_images(images: Tensor, lighting: np.ndarray, texture: np.ndarray) -> Te
         texture: which surface, (B,), 0 to 9: 0 is smooth, g = 0; the others are patterns from coarse to fine.
 
     Raises:
-        ValueError: the images are not such, or there are more or fewer of them than of the numbers.
+        ValueError: the images, lights or textures are not such, or there are more or fewer of one than of another.
     """
     if images.ndim != 4 or not images.is_floating_point():
         raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; give floats in [0, 1], (B, 3, H, W)")
     if not len(images) == len(lighting) == len(texture):
         raise ValueError(f"{len(images)} images, {len(lighting)} lights, {len(texture)} textures; give as many of each")
+    if not np.isin(texture, range(TEXTURES)).all():
+        raise ValueError(f"texture is {texture}; give whole numbers from 0 to {TEXTURES - 1}")
+    if not (np.isfinite(lighting).all() and np.greater_equal(lighting, 0).all()):
+        raise ValueError(f"lighting is {lighting}; give finite factors, none negative")
     patterns = torch.stack([_pattern(int(number), images.shape[-2:]) for number in texture]).to(images)
     factors = torch.as_tensor(np.asarray(lighting)).to(images)[:, None, None, None]
     return (images * factors * (1 + 0.2 * patterns)).clamp(0, 1)
