@@ -7,6 +7,10 @@ simulator, one with domain randomization, one in a simulator fitted to the first
 one trained on that robot itself, and with ranges of other widths. Recorded are the returns on several robots, on robots
 that differ in one parameter only, and for the nominal and the randomized policy on a grid of latency and mass.
 
+What is searched for the arm are exactly the parameters in which robot A differs, but for the noise: an easier task than
+the pendulum's, where damping is searched, too. The simulators that are fitted have no sensor noise, so the policies
+trained in them have not met the robot's.
+
 The runs of seed 0 write the policies that lesson 07 shows, to data/policies/. Each run is kept in the cache folder when
 it is done, and data/recorded/sim_to_real.json is written for the seeds that both tasks have: a stopped recording goes
 on there, unless the code has changed. About two and a half minutes a seed on one core.
