@@ -316,7 +316,7 @@ for ax, name, low in zip(axes, (t("accuracy on MNIST-M", "dokładność na MNIST
     ax.set(xlabel=t("step"), ylabel=name, ylim=(low, 1.02), xscale="log", xticks=MOMENTS, xticklabels=MOMENTS)
     ax.minorticks_off()
 axes[1].axhline(0.5, linestyle=":", color="black")
-axes[1].text(1, 0.51, t("guessing", "zgadywanie"), fontsize=9)
+axes[1].text(1, 0.45, t("guessing", "zgadywanie"), fontsize=9)
 axes[0].legend()
 show(fig, alt=t("Left, the accuracy on MNIST-M rises with the steps, most for w = 1. Right, the domain classifier: almost always right for w = 0, nearly guessing for w = 1 and 10.",
                 "Po lewej dokładność na MNIST-M rośnie z krokami, najbardziej dla w = 1. Po prawej klasyfikator domeny: prawie zawsze ma rację dla w = 0, prawie zgaduje dla w = 1 i 10."))

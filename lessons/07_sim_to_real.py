@@ -45,6 +45,8 @@ from tlcourse.classroom import start_lesson, t
 start_lesson("07_sim_to_real", lang="en")
 
 # %% tags=["imports"]
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -387,7 +389,7 @@ for row, (robot, title) in zip(axes, robots.items()):
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 show(fig, alt=t("Return against one changed parameter at a time. Pendulum: only latency breaks the nominal policy. Arm: a heavy load or a weak motor do, the strongest friction and the longest latencies take about half of the return.",
                 "Zwrot przy zmianie jednego parametru naraz. Wahadło: politykę nominalną psuje tylko opóźnienie. Ramię: ciężki ładunek albo słaby silnik, a najsilniejsze tarcie i najdłuższe opóźnienia zabierają około połowy zwrotu."))
-for robot, name in ((robot, name) for robot in robots for name in parameters):
+for robot, name in product(robots, parameters):
     own, sweep = record.results[robot]["robots"]["A"], record.results[robot]["alone"][name]
     mean = np.interp([nominal[name].item(), own.get(name, nominal[name].item())], sweep["values"], np.mean(sweep["nominal"], 0))
     cost[robot][name] = mean[0] - mean[1]
@@ -461,7 +463,7 @@ methods = {"nominal": t("nominal", "nominalna"), "randomized": t("randomised", "
            "identified": t("in the fitted simulator", "w dopasowanym symulatorze"), "on the robot": t("on the real robot itself", "na samym prawdziwym robocie")}
 table([(label, *(mean_pm(record.results[robot]["returns"][method][place], 0) for robot in robots for place in ("simulator", "A")))
        for method, label in methods.items()],
-      [t("trained", "trening"), *(f"{title}, {place}" for title in robots.values() for place in places)], caption=t("Return, ten seeds", "Zwrot, dziesięć ziaren losowości"))
+      [t("trained", "trening"), *(f"{title}, {place}" for title in robots.values() for place in (t("simulated", "symul."), t("real", "prawdz.")))], caption=t("Return, ten seeds", "Zwrot, dziesięć ziaren losowości"))
 
 # %% [markdown] lang="en"
 # The latency is found exactly, the motor nearly; mass and friction less well, since they hardly show in how this pole falls. So it is with identification: **only what matters in the recorded runs shows in them.** If the task asks for other motions, record other motions. (And beware of parameters that work in the same direction: a stronger motor and a lighter pole can stand in for each other.)
