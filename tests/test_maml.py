@@ -368,7 +368,7 @@ def test_a_model_without_trainable_parameters_is_refused():
         (lambda train, query: [train, query], "a train set is needed"),
         (
             lambda train, query: {"train": train, "query": (query[0][:2], query[1][:2])},
-            "of 3 tasks and query sets of 2",
+            "3 train sets and 2 query sets",
         ),
         (
             lambda train, query: {"train": (train[0], train[1][:, :4]), "query": query},

@@ -294,7 +294,7 @@ class MAML:
             sets.append((inputs.to(device), targets.to(device)))
         if len({len(inputs) for inputs, _ in sets}) > 1:
             raise ValueError(
-                f"there are train sets of {len(sets[0][0])} tasks and query sets of {len(sets[1][0])}; give both of each"
+                f"there are {len(sets[0][0])} train sets and {len(sets[1][0])} query sets; each task needs one of both"
             )
         return sets
 
