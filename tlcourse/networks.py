@@ -1,6 +1,7 @@
 """Small networks that several lessons train in seconds."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -74,6 +75,40 @@ def digit_encoder(channels: int = 3, width: int = 16) -> nn.Sequential:
     ).to(memory_format=torch.channels_last)
 
 
+def conv4(
+    width: int = 64,
+    channels: int = 1,
+    *,
+    pooling: bool = True,
+    normalization: Callable[[int], nn.Module] = nn.BatchNorm2d,
+) -> nn.Sequential:
+    """The four-block convolutional encoder of few-shot learning: images (B, channels, 28, 28) to features.
+
+    Each block is a 3 × 3 convolution to `width` channels, `normalization(width)` and ReLU, and makes the maps half as
+    large: by taking the largest of each 2 × 2 (Vinyals et al. 2016, arXiv 1606.04080; Snell et al. 2017, arXiv
+    1703.05175), or, without pooling, by the convolution's stride (Finn et al. 2017, arXiv 1703.03400).
+
+        28 → 14 → 7 → 3 → 1    pooling:   (B, width)
+        28 → 14 → 7 → 4 → 2    strides:   (B, 4 width)
+
+    Images are uint8, or floats in [0, 1]; their values are not looked at, so that `torch.func.vmap` can pass through.
+    Weights are random, by torch's defaults, and lie in memory with the channels last, which is faster on a CPU.
+
+    Raises:
+        ValueError: no channels; or, when it is called, images of another shape.
+    """
+    if channels < 1 or width < 1:
+        raise ValueError(f"channels is {channels} and width {width}; 1 or more of both are needed")
+    blocks = OrderedDict(images=Lambda(partial(_scaled, channels=channels)))
+    for number in range(1, 5):
+        convolution = nn.Conv2d(channels, width, 3, stride=1 if pooling else 2, padding=1)
+        halving = [nn.MaxPool2d(2)] if pooling else []
+        blocks[f"block{number}"] = nn.Sequential(convolution, normalization(width), nn.ReLU(), *halving)
+        channels = width
+    blocks["flatten"] = nn.Flatten()
+    return nn.Sequential(blocks).to(memory_format=torch.channels_last)
+
+
 def group_outputs(network: nn.Sequential, inputs: Tensor, batch_size: int = 500) -> list[Tensor]:
     """What each layer group in turn makes of the inputs (N, …): tensors (N, …) on the CPU, in order.
 
@@ -94,6 +129,13 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...
 def _pooled(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     # Pooled before they are normalised, the maps are a quarter as large.
     return nn.Conv2d(inputs, outputs, 5, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def _scaled(images: Tensor, channels: int) -> Tensor:
+    """Bytes to floats in [0, 1], floats as they are."""
+    if images.ndim != 4 or images.shape[1:] != (channels, 28, 28):
+        raise ValueError(f"images have shape {tuple(images.shape)}; a batch (B, {channels}, 28, 28) is needed")
+    return _unit_range(images, torch.float32) if images.dtype == torch.uint8 else images
 
 
 def _digits(images: Tensor, channels: int = 1) -> Tensor:
