@@ -31,9 +31,9 @@ from tlcourse.training import fit, predict
 
 NAME = "few_shot"
 SEEDS, CHARACTER_SEEDS = range(10), range(5)
-WIDTH, STEPS, RATE = 32, 300, 5e-3
-TRAINING_EPISODE = {"n_way": 20, "n_support": 5, "n_query": 5}
-IMAGES = 20 * (5 + 5)  # in one step
+WIDTH, STEPS, RATE = 32, 500, 5e-3
+TRAINING_EPISODE = {"n_way": 20, "n_support": 1, "n_query": 5}
+IMAGES = 20 * (1 + 5)  # in one step
 WAYS, SHOTS, QUERY = (2, 5, 10, 20), (1, 2, 5, 10), 10
 CHARACTERS = (20, 50, 100, 300, 949)  # the last is all of them
 
