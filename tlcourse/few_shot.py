@@ -28,7 +28,7 @@ def class_prototypes(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The mean of each class, c_k = 1 / |S_k| sum_{i: y_i = k} z_i.
 
     Args:
-        features: z, (n, D).
+        features: z, floats (n, D).
         labels: y, any integers (n,), in any order.
 
     Returns:
@@ -38,7 +38,7 @@ def class_prototypes(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: shapes or labels that do not fit.
     """
     _check_support(features, labels)
-    classes, index, counts = labels.unique(return_inverse=True, return_counts=True)
+    classes, index, counts = labels.to(features.device).unique(return_inverse=True, return_counts=True)
     sums = features.new_zeros(len(classes), features.shape[1]).index_add(0, index, features)
     return sums / counts[:, None], classes
 
@@ -279,12 +279,14 @@ def _check_support(features: Tensor, labels: Tensor) -> None:
             f"features have shape {tuple(features.shape)} and labels {tuple(labels.shape)}; (n, D) and (n,) are needed"
             + ("; end the encoder by nn.Flatten()" if features.ndim > 2 else "")
         )
-    _check_labels(labels)
+    if not features.is_floating_point():  # bytes would overflow in the sum
+        raise ValueError(f"features are {features.dtype}; floats are needed, such as features.float()")
+    _check_integers("labels", labels)
 
 
-def _check_labels(labels: Tensor) -> None:
+def _check_integers(name: str, labels: Tensor) -> None:
     if labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f"labels are {labels.dtype}; integers are needed")
+        raise ValueError(f"{name} are {labels.dtype}; integers are needed")
 
 
 def _check_sampler(
@@ -297,9 +299,13 @@ def _check_sampler(
             raise ValueError(f"{name} is {value}; give {least} or more")
     if labels.ndim != 1 or len(labels) == 0:
         raise ValueError(f"labels have shape {tuple(labels.shape)}; one label for each example, (n,), is needed")
-    _check_labels(labels)
-    if groups is not None and groups.shape != labels.shape:
-        raise ValueError(f"groups have shape {tuple(groups.shape)} and labels {tuple(labels.shape)}; give one for each")
+    _check_integers("labels", labels)
+    if groups is not None:
+        if groups.shape != labels.shape:
+            raise ValueError(
+                f"groups have shape {tuple(groups.shape)} and labels {tuple(labels.shape)}; give one for each"
+            )
+        _check_integers("groups", groups)
     classes, sizes = labels.unique(return_counts=True)
     smallest = int(sizes.argmin())
     if sizes[smallest] < n_support + n_query:
@@ -308,6 +314,6 @@ def _check_sampler(
             f"{n_query}; give fewer, or leave out the classes that are too small"
         )
     if groups is not None:
-        pairs = torch.stack([labels, groups.to(labels)], 1).unique(dim=0)
+        pairs = torch.stack([labels.cpu().long(), groups.cpu().long()], 1).unique(dim=0)
         if len(pairs) > len(classes):
             raise ValueError("examples of one class are in several groups; a group must hold whole classes")
