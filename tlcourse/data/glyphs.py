@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -120,11 +120,12 @@ def character_folder(folder: str | Path, *, dark_ink: bool = True) -> Characters
 
     Raises:
         FileNotFoundError: no folder, or no image where one should be.
-        ValueError: a file that is no image.
+        ValueError: a file that is no image, or a folder in its place.
     """
     folder = Path(folder)
     images, labels, names, scripts = [], [], [], []
-    for character in tqdm(sorted(folder.glob("[!.]*/[!.]*/")), desc=folder.name, leave=False, delay=1):
+    characters = sorted(path for path in folder.glob("[!.]*/[!.]*") if path.is_dir())
+    for character in tqdm(characters, desc=folder.name, leave=False, delay=1):
         files = sorted(file for file in character.iterdir() if not file.name.startswith("."))
         if not files:
             raise FileNotFoundError(f"{character} is empty; put the images of the character there, or delete it")
@@ -138,10 +139,12 @@ def character_folder(folder: str | Path, *, dark_ink: bool = True) -> Characters
 
 
 def _read(file: Path, dark_ink: bool) -> Tensor:
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder where an image should be; give the folder that holds the alphabets")
     try:
         with Image.open(file) as opened:
             picture = opened.convert("L").resize((28, 28), Image.Resampling.BOX)
-    except UnidentifiedImageError as error:
+    except (OSError, SyntaxError) as error:  # Pillow's, for what is no image, or only the beginning of one
         raise ValueError(f"{file} is not an image that can be read; delete it, or save it as PNG") from error
     image = torch.from_numpy(np.array(picture))[None]
     return 255 - image if dark_ink else image
