@@ -29,7 +29,7 @@ def _same_softmax(expected: Layer, got: Layer) -> str | None:
         if wanted.shape != there.shape:
             return t(
                 f"The {name} has shape {tuple(there.shape)}; {tuple(wanted.shape)} is needed.",
-                f"{'Macierz wag' if name == 'weight' else 'Wyraz wolny'} (`{name}`) ma kształt {tuple(there.shape)}; "
+                f"{'Wagi' if name == 'weight' else 'Przesunięcia'} (`{name}`) mają kształt {tuple(there.shape)}; "
                 f"potrzebny jest {tuple(wanted.shape)}.",
             )
     for z in torch.randn(10, expected[0].shape[1], generator=torch.Generator().manual_seed(0)).double():
@@ -123,7 +123,7 @@ EXERCISES = {
                 lambda prototypes: (prototypes, -prototypes.square().sum(1)),
                 (
                     "The weight lacks the factor 2: expand -||z - c||² and look at the term with both z and c.",
-                    "W macierzy wag brakuje czynnika 2: rozwiń -||z - c||² i spójrz na składnik, w którym są i z, i c.",
+                    "W wagach brakuje czynnika 2: rozwiń -||z - c||² i spójrz na składnik, w którym są i z, i c.",
                 ),
             ),
             Mistake(
@@ -139,14 +139,14 @@ EXERCISES = {
                 lambda prototypes: (2 * prototypes, prototypes.square().sum(1)),
                 (
                     "The sign of the bias is wrong: -||z - c||² contains -||c||².",
-                    "Zły znak wyrazu wolnego: w -||z - c||² jest -||c||².",
+                    "Zły znak przesunięć: w -||z - c||² jest -||c||².",
                 ),
             ),
             Mistake(
                 lambda prototypes: (2 * prototypes, -prototypes.norm(dim=1)),
                 (
                     "The bias has the norm itself; its square is needed.",
-                    "W wyrazie wolnym jest sama norma; potrzebny jest jej kwadrat.",
+                    "W przesunięciach jest sama norma; potrzebny jest jej kwadrat.",
                 ),
             ),
             Mistake(
@@ -154,7 +154,7 @@ EXERCISES = {
                 (
                     "Without a bias, a prototype far from the origin wins too often: what is left of -||z - c||² that "
                     "depends on the class, but not on z?",
-                    "Bez wyrazu wolnego prototyp daleki od początku układu wygrywa zbyt często: co jeszcze w -||z - c||² "
+                    "Bez przesunięć prototyp daleki od początku układu wygrywa zbyt często: co jeszcze w -||z - c||² "
                     "zależy od klasy, a nie zależy od z?",
                 ),
             ),
