@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
 from tlcourse.data import glyphs as module
-from tlcourse.data.glyphs import ALIKE, HELD_OUT, TRAINING, Characters, character_folder, glyphs, omniglot
+from tlcourse.data.glyphs import ALIKE, FACES, HELD_OUT, TRAINING, Characters, character_folder, glyphs, omniglot
 
 SOME = ("Hebrew", "Ogham")
 
@@ -100,6 +100,22 @@ def test_a_drawer_has_a_pen_of_his_own(some):
     """Who draws Hebrew thickly draws Ogham thickly."""
     ink = [some.images[some.script_labels == script].float().view(-1, 20, 784).mean((0, 2)) for script in (0, 1)]
     assert torch.corrcoef(torch.stack(ink))[0, 1] > 0.8 and ink[0].max() > 1.4 * ink[0].min()
+
+
+def test_a_drawer_has_one_face_for_all_letters_that_it_has(monkeypatch):
+    drawn = []
+
+    def draw(strokes, *_):
+        drawn.append(strokes[:, 0, 0, 0].long())
+        return torch.zeros(len(strokes), 1, 28, 28, dtype=torch.uint8)
+
+    monkeypatch.setattr(module, "_strokes", lambda face, _: torch.full((1, 64, 64), float(FACES.index(face))))
+    monkeypatch.setattr(module, "_draw", draw)
+    names = glyphs(["Greek", "Hebrew"], 40).names
+    in_all_faces = [faces for name, faces in zip(names, drawn, strict=True) if len(module._faces_with(name)) == 5]
+    assert 20 < len(in_all_faces) < len(names), "Hebrew is not in all of them"
+    assert len(in_all_faces[0].unique()) == 5
+    assert all(torch.equal(faces, in_all_faces[0]) for faces in in_all_faces)
 
 
 # Which letters
