@@ -58,6 +58,15 @@ def test_a_dead_motor_is_one_that_is_never_used(motor):
     assert np.abs(observations[1:, 0] - unused[1:, 0]).max() > 0.1, "the first instance has all its motors"
 
 
+def test_a_reversed_motor_turns_the_other_way():
+    reversed_, turned = HalfCheetah(1), ACTIONS[:10].copy()
+    reversed_.set_physics(gear_front_shin=-1.0)
+    turned[:, MOTORS.index("front_shin")] *= -1
+    np.testing.assert_allclose(run(reversed_, ACTIONS[:10])[0], run(HalfCheetah(1), turned)[0], rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="give finite numbers$"):
+        reversed_.set_physics(gear_front_shin=np.nan)
+
+
 def test_episodes_are_cut_off_and_never_end_otherwise():
     env = HalfCheetah(2, episode_steps=3)
     env.reset(seed=0)

@@ -26,14 +26,14 @@ class HalfCheetah(BatchedMujoco):
 
     Physical parameters (see `set_physics`):
 
-    - `gear_back_thigh`, …, `gear_front_foot`: factor of that motor's strength; 0 is a dead motor, whose joint is then
-      held by its spring and damper alone;
+    - `gear_back_thigh`, …, `gear_front_foot`: factor of that motor's strength. 0 is a dead motor, whose joint is held
+      by its spring and damper alone; -1 one that has been connected the wrong way round;
     - `mass`: factor of all masses (14 kg) and inertias.
 
     The arguments, and what is raised, are those of `BatchedMujoco`.
     """
 
-    PHYSICS = {f"gear_{name}": Physical(("actuator_gear",), row) for row, name in enumerate(MOTORS)} | {
+    PHYSICS = {f"gear_{name}": Physical(("actuator_gear",), row, signed=True) for row, name in enumerate(MOTORS)} | {
         "mass": Physical(("body_mass", "body_inertia"), slice(1, None), positive=True)
     }
     VIEW = (-1.2, 1.2, -0.1, 1.3)

@@ -44,6 +44,7 @@ class Physical:
     unit: str = ""
     nominal: float = 1.0
     positive: bool = False  # must be above 0; else 0 is allowed
+    signed: bool = False  # may be below 0
 
 
 class BatchedMujoco(VectorEnv):
@@ -223,7 +224,8 @@ class BatchedMujoco(VectorEnv):
     def _check(self, name: str, value: float | np.ndarray, k: int) -> np.ndarray:
         if name not in self.PHYSICS:
             raise ValueError(f"{type(self).__name__} has no parameter {name!r}; there are {', '.join(self.PHYSICS)}")
-        return check_parameter(name, value, k, positive=self.PHYSICS[name].positive)
+        parameter = self.PHYSICS[name]
+        return check_parameter(name, value, k, positive=parameter.positive, signed=parameter.signed)
 
 
 def chosen_instances(where: Sequence | None, n: int) -> np.ndarray:
@@ -243,16 +245,19 @@ def chosen_instances(where: Sequence | None, n: int) -> np.ndarray:
     return chosen
 
 
-def check_parameter(name: str, value: float | np.ndarray, k: int, *, positive: bool = False) -> np.ndarray:
+def check_parameter(
+    name: str, value: float | np.ndarray, k: int, *, positive: bool = False, signed: bool = False
+) -> np.ndarray:
     """One value for each of k instances.
 
     Raises:
-        ValueError: it is neither a number nor an array (k,), or a value is not finite, negative, or 0 where it must
-            be positive.
+        ValueError: it is neither a number nor an array (k,), or a value is not finite, negative unless it is signed, or
+            0 where it must be positive.
     """
     values = np.asarray(value, float)
     if values.shape not in ((), (k,)):
         raise ValueError(f"{name} has shape {values.shape}; give one number, or one for each of {k} instances")
-    if not (np.isfinite(values).all() and (values > 0 if positive else values >= 0).all()):
-        raise ValueError(f"{name} is {value}; give finite numbers {'above 0' if positive else 'from 0 on'}")
+    if not (np.isfinite(values).all() and (signed or (values > 0 if positive else values >= 0).all())):
+        wanted = "" if signed else " above 0" if positive else " from 0 on"
+        raise ValueError(f"{name} is {value}; give finite numbers{wanted}")
     return np.broadcast_to(values, (k,)).copy()
