@@ -50,7 +50,7 @@ import io
 import math
 import timeit
 from functools import partial
-from itertools import combinations, product
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -539,16 +539,16 @@ def accuracies(model, rate):
     return (MAML(model, rate).outputs(exams, 3).argmax(-1) == torch.stack([e["query"][1] for e in exams])[:, None]).float().mean((0, 2)).tolist()
 
 
-live = {"second order": accuracies(meta_reader.model, 0.4), "pretrained": accuracies(reader, 0.4), "prototypes": 4 * [evaluate_episodes(PrototypicalNetwork(reader[0]), unknown.images, EpisodeSampler(unknown.labels, n_query=4, episodes=200, seed=SEED)).mean]}
+live = {"second order": accuracies(meta_reader.model, 0.4), "pretrained": accuracies(reader, 0.1), "prototypes": 4 * [evaluate_episodes(PrototypicalNetwork(reader[0]), unknown.images, EpisodeSampler(unknown.labels, n_query=4, episodes=200, seed=SEED)).mean]}
 readers = names | {"pretrained": t("classifier, fine-tuned", "klasyfikator dostrojony"), "prototypes": t("classifier, prototypes", "klasyfikator, prototypy")}
 table([(readers[m], *(live[m][k] if m in live else None for k in (1, 3)), *(mean_pm(np.array(runs)[:, min(k, len(runs[0]) - 1)]) for k in (1, 5))) for m in ("second order", "first order", "ANIL", "pretrained", "prototypes") for runs in [record.results["glyphs"]["accuracy"][m]]],
       [t("accuracy", "dokładność"), t("live: 1 step", "na żywo: 1 krok"), t("3 steps", "3 kroki"), t("recorded: 1 step", "zapisane: 1 krok"), t("5 steps", "5 kroków")])
 guess.compare(int(np.argmax([live[m][3] for m in ("second order", "pretrained", "prototypes")])))
 
 # %% [markdown] lang="en"
-# The plain classifier, trained in less time, is as good as MAML or better; and the nearest prototype, which adapts nothing at all, keeps up. The recorded runs confirm it: ten seeds, 600 episodes each, MAML with 400 meta-steps and the classifier with 1200 steps, which takes no longer.
+# The plain classifier, trained in less time, is as good as MAML or better; and the nearest prototype, which adapts nothing at all, keeps up. The recorded runs confirm it: ten seeds, 600 episodes each, MAML with 400 meta-steps; the others with as many steps as fit into about the same time.
 #
-# Why? From a head of zeros all five classes have the probability 1/5, and so one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$. The class wins whose prototype, less the mean, has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes.** What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: if only the head adapts, nothing is lost (Raghu et al. 2020). First order does lose here: $\alpha = 0.4$ is large, and so is $\alpha H$. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
+# Why? From a head of zeros all five classes have the probability 1/5, and so one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$. The class wins whose prototype, less the mean, has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes.** What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: if only the head adapts, nothing is lost (Raghu et al. 2020). First order learns more slowly here: $\alpha = 0.4$ is large, and so is $\alpha H$. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
 #
 # **What the paper reported** (Finn et al. 2017, table 1): 98.7 ± 0.4 % on Omniglot, 5-way 1-shot, with real handwriting by 20 people, 1200 training characters and their rotations, 64 channels and 60,000 meta-steps of 32 tasks. We have rendered letters, 949 of them, 32 channels and 400 meta-steps of four tasks. Compare methods within one setting, not tables across.
 #
@@ -556,9 +556,9 @@ guess.compare(int(np.argmax([live[m][3] for m in ("second order", "pretrained", 
 #
 # A wrong meta-gradient still trains, only worse; nobody notices. So let another library compute it: **learn2learn** (Arnold et al. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) gets the same network and the same 25 tasks. It copies the network for each task (`clone`), adapts the copy (`adapt`) and keeps the graph. If it is not installed here, the cell says so.
 # %% [markdown] lang="pl"
-# Zwykły klasyfikator, trenowany krócej, jest równie dobry jak MAML albo lepszy; a najbliższy prototyp, który niczego nie dostosowuje, dotrzymuje im kroku. Potwierdzają to zapisane przebiegi: dziesięć ziaren, po 600 epizodów, MAML z 400 metakrokami, klasyfikator z 1200 krokami, co nie trwa dłużej.
+# Zwykły klasyfikator, trenowany krócej, jest równie dobry jak MAML albo lepszy; a najbliższy prototyp, który niczego nie dostosowuje, dotrzymuje im kroku. Potwierdzają to zapisane przebiegi: dziesięć ziaren, po 600 epizodów, MAML z 400 metakrokami, pozostałe z tyloma krokami, ile mieści się w mniej więcej tym samym czasie.
 #
-# Dlaczego? Przy głowicy z samych zer wszystkie pięć klas ma prawdopodobieństwo 1/5, więc jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$. Wygrywa klasa, której prototyp, pomniejszony o średnią, ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator według prototypów.** Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: gdy dostosowuje się tylko głowica, nie traci się nic (Raghu i in. 2020). Pierwszy rząd tutaj traci: $\alpha = 0{,}4$ jest duże, a więc i $\alpha H$. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
+# Dlaczego? Przy głowicy z samych zer wszystkie pięć klas ma prawdopodobieństwo 1/5, więc jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$. Wygrywa klasa, której prototyp, pomniejszony o średnią, ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator według prototypów.** Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: gdy dostosowuje się tylko głowica, nie traci się nic (Raghu i in. 2020). Pierwszy rząd uczy się tutaj wolniej: $\alpha = 0{,}4$ jest duże, a więc i $\alpha H$. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
 #
 # **Co wyszło w artykule** (Finn i in. 2017, tabela 1): 98,7 ± 0,4 % na Omniglot, 5 klas po 1 przykładzie, na prawdziwym piśmie 20 osób, z 1200 znakami treningowymi i ich obrotami, 64 kanałami i 60 000 metakroków po 32 zadania. My mamy litery z czcionek, 949, 32 kanały i 400 metakroków po cztery zadania. Porównuj metody w jednym ustawieniu, nie tabele z różnych.
 #
@@ -642,7 +642,7 @@ show(fig, alt=t("Squared error against inner steps in four settings: MAML is bes
 #
 # Nagabandi et al. 2019 ([arXiv 1803.11347](https://arxiv.org/abs/1803.11347)) do not adapt what a robot does but what it *expects*: a **dynamics model**, a network that predicts from state and action what comes next; a planner tries its actions out in it. The model was meta-trained so that a gradient step on the last few moments fits it to the present: a task is nothing but a short stretch of time. In simulation a half-cheetah kept running with a joint disabled that had never been disabled in training; and a real six-legged millirobot coped with a missing leg, with slopes, with a load that it pulled, and with errors in its estimated pose.
 #
-# Here is the heart of that, small. The half-cheetah, a runner in a plane, has six motors. In each simulated robot **two of them are dead**; of the fifteen pairs, eleven occur in training, four never. All robots move their motors at random. The model sees 17 numbers of the state and 6 of the action, and predicts the change of the state, standardised so that an error of 1 is that of guessing the mean. A task: adapt to 32 transitions (1.6 seconds), predict the 32 after them.
+# Here is the heart of that, small. The half-cheetah, a runner in a plane, has six motors. In each simulated robot half of them work, on average; a quarter are **dead**, and a quarter have been connected **the wrong way round** in a repair. 128 robots are for training; 32 others, with combinations that no training robot has, are for the test. All move at random. The model sees 17 numbers of the state and 6 of the action, and predicts the change of the state, standardised so that an error of 1 is that of guessing the mean. A task: adapt to 32 transitions (1.6 seconds), predict the 32 after them.
 # %% [markdown] lang="pl"
 # Po podwojeniu współczynnika start łączny zyskuje, a start MAML korzysta jeszcze z jednego kroku, po czym wybucha: jego autostrady zbudowano na jeden współczynnik, $\alpha\lambda$ było powyżej 1, a teraz jest powyżej 2. Przy $x$ od 5 do 10 żaden neuron nie był dotąd potrzebny, nikt nie okiełznał tam krzywizny (rośnie z wejściami) i już pierwszy krok wyrzuca sieć daleko; od zera byłoby lepiej. Krzywe do góry nogami to za to nie kłopot, tylko zaskoczenie: start jest gorszy niż odpowiedź 0, bo spodziewa się tych drugich, a jednak kilka kroków go poprawia. **Na tym, co zadania miały wspólne, można polegać; na tym, z czym nigdy nie miały do czynienia, nie.** Zanim użyjesz startu z metauczenia, sprawdź, czy błąd maleje z krokami. To jeden wiersz.
 #
@@ -652,31 +652,27 @@ show(fig, alt=t("Squared error against inner steps in four settings: MAML is bes
 #
 # Nagabandi i in. 2019 ([arXiv 1803.11347](https://arxiv.org/abs/1803.11347)) dostosowują nie to, co robot robi, tylko to, czego się *spodziewa*: **model dynamiki** (ang. *dynamics model*), sieć, która ze stanu i akcji przewiduje, co będzie dalej; planista wypróbowuje w nim swoje akcje. Model metatrenowano tak, żeby krok gradientu na kilku ostatnich chwilach dopasował go do teraźniejszości: zadaniem jest po prostu krótki odcinek czasu. W symulacji *half-cheetah* biegł dalej z wyłączonym stawem, który w treningu nigdy nie był wyłączony; a prawdziwy sześcionożny minirobot radził sobie z brakiem nogi, z pochyłościami, z ciągniętym ładunkiem i z błędami w ocenie własnego położenia.
 #
-# Oto sedno tego w małej skali. *Half-cheetah*, płaski dwunożny biegacz, ma sześć silników. W każdym symulowanym robocie **dwa z nich nie działają**; z piętnastu par jedenaście występuje w treningu, cztery nigdy. Wszystkie roboty poruszają silnikami losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32.
+# Oto sedno tego w małej skali. *Half-cheetah*, płaski dwunożny biegacz, ma sześć silników. W każdym symulowanym robocie średnio połowa z nich działa, jedna czwarta **nie działa**, a jedną czwartą podczas naprawy podłączono **odwrotnie**. 128 robotów służy do treningu, a 32 inne, o kombinacjach, których nie ma żaden robot treningowy, do testu. Wszystkie poruszają się losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32.
 
 # %% tags=["predict"]
 guess = Prediction(
-    t("What share of its error on pairs never seen does the MAML model lose by one step on 1.6 seconds?",
-      "Jaką część swojego błędu na parach nigdy niewidzianych straci model MAML dzięki jednemu krokowi na 1,6 sekundy?"),
+    t("What share of its error on robots never seen does the MAML model lose by one step on 1.6 seconds?",
+      "Jaką część swojego błędu na robotach nigdy niewidzianych straci model MAML dzięki jednemu krokowi na 1,6 sekundy?"),
     low=0, high=100, unit="%",
 )
 guess
 
 # %%
-pairs, order = list(combinations(range(6), 2)), np.random.default_rng(SEED).permutation(15)
-
-
-def damaged(which, count, seed):
-    gears = np.ones((count, 6))
-    for robot in range(count):
-        gears[robot, list(pairs[which[robot % len(which)]])] = 0
-    env = HalfCheetah(count, threads=2)
+def random_motion(gears, seed):
+    env = HalfCheetah(len(gears), threads=2)
     env.set_physics(**{f"gear_{motor}": gears[:, i] for i, motor in enumerate(MOTORS)})
-    return babble(env, 200, seed=seed)
+    return babble(env, 200, seed=seed, smoothness=0.3)
 
 
-seen = Transitions.of(*damaged(order[4:], 128, seed=SEED))
-new = Transitions.of(*damaged(order[:4], 32, seed=SEED + 1000), seen.scale)
+rng = np.random.default_rng(SEED)
+gears = rng.permutation(np.unique(rng.choice([1.0, 1.0, 0.0, -1.0], size=(640, 6)), axis=0))
+seen = Transitions.of(*random_motion(gears[:128], SEED))
+new = Transitions.of(*random_motion(gears[128:160], SEED + 1000), seen.scale)
 injuries = new.tasks(300, 32, 32, generator=torch.Generator().manual_seed(SEED))
 
 # %%
@@ -690,18 +686,18 @@ train_jointly(plain, 3 * lives, rate=0.001)
 body = MAML(dynamics(), inner_lr=0.5, outer_lr=0.005, loss=F.mse_loss)
 for tasks in lives:
     body.outer_loop(tasks)
-felt = {"MAML": errors(body.model, injuries, 0.5, 5), t("plain model, fine-tuned", "zwykły model, dostrojony"): errors(plain, injuries, 0.1, 5)}
+felt = {"MAML": errors(body.model, injuries, 0.5, 5), t("plain model, fine-tuned", "zwykły model, dostrojony"): errors(plain, injuries, 0.2, 5)}
 table([(name, *error) for name, error in felt.items()], [t("squared error after … inner steps", "błąd kwadratowy po … krokach wewnętrznych"), *map(str, range(6))])
 guess.compare(100 * (1 - felt["MAML"][1] / felt["MAML"][0]))
 
 # %% [markdown] lang="en"
-# Before the step the MAML model is the worse one, as in the example by hand; a few steps on 1.6 seconds take it below the plain model, however long that one is fine-tuned. Two motors are dead, but which, no single state tells: here, too, the tasks contradict each other. (The plain model gains from longer training, so in the recorded runs, where both train longer, the lead is smaller, but it is there. A model trained on the injured robots themselves is better still: that much is left to gain.)
+# Before the step the MAML model is the worse one, as in the example by hand; one step on 1.6 seconds takes it far below the plain model, however long that one is fine-tuned. The same command turns a joint forwards in one robot and backwards in the next, and no single state tells which robot it is: here, too, the tasks contradict each other, and their mean is no good start.
 #
 # ## Exercises
 #
 # **1. The inner step.** `loss` is a function of the weights, `params` a dict of named tensors with `requires_grad`, `inner_lr` is $\alpha$. Return the adapted weights $\theta' = \theta - \alpha \nabla L(\theta)$ as a dict with the same names, so that a gradient can flow back through them to `params`, Hessian and all. (`torch.func.grad` or `torch.autograd.grad`, as you like.)
 # %% [markdown] lang="pl"
-# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; po kilku krokach na 1,6 sekundy wyprzedza zwykły model, jakkolwiek długo by tamten dostrajać. Dwa silniki nie działają, ale które, tego nie mówi żaden pojedynczy stan: także tu zadania sobie przeczą. (Zwykły model zyskuje na dłuższym treningu, więc w zapisanych przebiegach, w których oba trenują dłużej, przewaga jest mniejsza, ale jest. Model trenowany na samych uszkodzonych robotach jest jeszcze lepszy: tyle można jeszcze zyskać.)
+# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; jeden krok na 1,6 sekundy sprowadza jego błąd znacznie poniżej błędu zwykłego modelu, jakkolwiek długo by tamten dostrajać. To samo polecenie obraca staw w jednym robocie do przodu, a w drugim do tyłu, i żaden pojedynczy stan nie mówi, który to robot: także tu zadania sobie przeczą, a ich średnia nie jest dobrym startem.
 #
 # ## Ćwiczenia
 #
@@ -845,14 +841,14 @@ claim(t("Curves upside down: error that MAML saves over training from scratch, f
 claim(t("Scripts: accuracy of MAML after three steps", "Pisma: dokładność MAML po trzech krokach"), live["second order"][3], at_least=0.8)
 claim(t("Lead of the fine-tuned classifier after three steps", "Przewaga dostrojonego klasyfikatora po trzech krokach"), live["pretrained"][3] - live["second order"][3], at_least=-0.04)
 claim(t("Lead of prototypes on the classifier's features", "Przewaga prototypów na cechach klasyfikatora"), live["prototypes"][3] - live["second order"][3], at_least=-0.04)
-claim(t("Robot: error that MAML after five steps saves over the best of the fine-tuned plain model", "Robot: o ile błąd MAML po pięciu krokach jest mniejszy niż najlepszy wynik dostrojonego zwykłego modelu"), min(list(felt.values())[1]) - felt["MAML"][5], at_least=0.005)
+claim(t("Robot: error that MAML after one step saves over the best of the fine-tuned plain model", "Robot: o ile błąd MAML po jednym kroku jest mniejszy niż najlepszy wynik dostrojonego zwykłego modelu"), min(list(felt.values())[1]) - felt["MAML"][1], at_least=0.03)
 claim(t("Sine curves, recorded: mean error that first order adds to MAML's, ten steps", "Sinusoidy, zapisane: ile średnio pierwszy rząd dodaje do błędu MAML, dziesięć kroków"), (recorded_errors["first order"] - recorded_errors["second order"])[:, 10].mean(), at_most=0.3)
 claim(t("The same for ANIL after one step", "To samo dla ANIL po jednym kroku"), (recorded_errors["ANIL"] - recorded_errors["second order"])[:, 1].mean(), at_least=0.1)
 read, moved = ({m: np.array(runs) for m, runs in part.items()} for part in (record.results["glyphs"]["accuracy"], record.results["robot"]["error"]))
 claim(t("Scripts, recorded: mean lead of the fine-tuned classifier over MAML, five steps", "Pisma, zapisane: średnia przewaga dostrojonego klasyfikatora nad MAML, pięć kroków"), (read["pretrained"] - read["second order"])[:, 5].mean(), at_least=0)
 claim(t("The same for prototypes", "To samo dla prototypów"), (read["prototypes"][:, 0] - read["second order"][:, 5]).mean(), at_least=0)
 claim(t("The same: what ANIL loses to MAML, five steps", "To samo: ile ANIL traci do MAML, pięć kroków"), (read["second order"] - read["ANIL"])[:, 5].mean(), at_most=0.02)
-claim(t("Robot: the same, recorded mean", "Robot: to samo, zapisana średnia"), (moved["pretrained"].min(1) - moved["second order"][:, 5]).mean(), at_least=0.005)
+claim(t("Robot: the same, recorded mean", "Robot: to samo, zapisana średnia"), (moved["pretrained"].min(1) - moved["second order"][:, 1]).mean(), at_least=0.03)
 claim(t("learn2learn, recorded: largest difference of the meta-gradients, 32 bits", "learn2learn, zapisane: największa różnica metagradientów, 32 bity"), speed["largest difference, float32"]["vmap"], at_most=1e-6)
 claim(t("How many times faster vmap is on the perceptron", "Ile razy szybciej działa vmap na perceptronie"), speed["seconds"]["learn2learn"] / speed["seconds"]["vmap"], at_least=2, unit="×")
 
