@@ -226,6 +226,9 @@ def test_the_inner_loop_is_gradient_descent_on_a_copy(vectorized):
         assert not adapted[name].requires_grad
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+    for tensor in MAML(model, variant="ANIL", vectorized=vectorized).inner_loop((x[0], y[0])).values():
+        tensor.zero_()
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_anil_adapts_the_last_module_or_the_one_it_is_told():

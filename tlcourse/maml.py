@@ -187,13 +187,14 @@ class MAML:
         return functional_call(self.model, params, (inputs,))
 
     def inner_loop(self, task_data: Data, num_steps: int = 5) -> Params:
-        """Parameters adapted to one task's (inputs, targets); the model stays as it is.
+        """Parameters adapted to one task's (inputs, targets), new tensors; the model stays as it is.
 
         Raises:
             ValueError: unusable data, or a negative number of steps.
         """
         data = tuple(part[0] for part in self._stacked([{"train": task_data}], ["train"])[0])
-        return self._adapt(self.start, data, _checked(num_steps))
+        start = {name: tensor.clone() for name, tensor in self.start.items()}
+        return self._adapt(start, data, _checked(num_steps))
 
     def outer_loop(self, tasks: Tasks) -> float:
         """One step of the optimizer on the mean gradient of these tasks; returns their mean query loss before it.
@@ -204,11 +205,13 @@ class MAML:
 
         Raises:
             ValueError: unusable tasks, or a loss that is not a scalar.
-            FloatingPointError: the loss is no longer finite; the model stays as it was.
+            FloatingPointError: the loss or its gradient is no longer finite; the model stays as it was.
         """
         gradient, loss = self.meta_gradient(tasks)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss after the inner loop is {loss}; lower inner_lr or outer_lr")
+        if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in gradient.values())):
+            raise FloatingPointError(
+                f"the loss after the inner loop is {loss}, or its gradient is not finite; lower inner_lr or outer_lr"
+            )
         for name, parameter in self.trainable.items():
             parameter.grad = gradient[name]
         self.optimizer.step()
