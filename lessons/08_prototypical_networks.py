@@ -628,7 +628,7 @@ claim(t("The same, 5-way 1-shot: they come close", "To samo, 5 klas po 1: różn
 claim(t("Smallest recorded lead of a classifier's features over pixels, 5-way 1-shot", "Najmniejsza zapisana przewaga cech klasyfikatora nad pikselami, 5 klas po 1"), (cell("classifier", 5, 1) - cell("pixels", 5, 1)).min(), at_least=0.15)
 claim(t("What one script costs, 5-way 1-shot, recorded mean", "Ile kosztuje jedno pismo, 5 klas po 1, zapisana średnia"), (cell("prototypes", 5, 1) - harder["prototypes"][:, 0]).mean(), at_least=0.02)
 claim(t("Digits, 5-way 1-shot: lead over pixels, recorded mean", "Cyfry, 5 klas po 1: przewaga nad pikselami, zapisana średnia"), (digit_scores["prototypes"] - digit_scores["pixels"])[:, 0].mean(), at_least=0.15)
-claim(t("What all letters in training add to 100, recorded mean", "Ile wszystkie litery w treningu dodają do 100, zapisana średnia"), (by_letters[:, -1] - by_letters[:, 1]).mean(), at_least=0.02)
+claim(t("What all letters in training add to 20, recorded mean", "Ile wszystkie litery w treningu dodają do 20, zapisana średnia"), (by_letters[:, -1] - by_letters[:, 0]).mean(), at_least=0.10)
 claim(t("Even or odd, K = 30: the nearest neighbour's lead, this run", "Parzysta czy nieparzysta, K = 30: przewaga najbliższego sąsiada, to uruchomienie"), -gap, at_least=0.05)
 claim(t("Boards, K = 5: lead of ImageNet's features over pixels", "Płytki, K = 5: przewaga cech z ImageNet nad pikselami"), (rows := list(inspected.values()))[1][1].mean - rows[0][1].mean, at_least=0.15)
 claim(t("The same over the trained probe", "To samo nad wytrenowaną sondą"), rows[1][1].mean - rows[2][1].mean, at_least=-0.03)
