@@ -77,17 +77,17 @@ SEED = 0
 # %% [markdown] lang="en"
 # ## The idea
 #
-# Where should an ambulance station stand? In the middle between the villages, says the map. The drivers disagree: in some directions there are motorways, in others forest tracks. What counts is not how near the station is, but where the car is **after five minutes**. So the station belongs where the slow part of every way is short; the motorway takes care of itself.
+# Where should an ambulance station stand? In the middle between the villages, says the map. The drivers disagree: in some directions there are motorways, in others forest tracks. What counts is not how near the station is, but where the car is **after five minutes**. So the station belongs where the slow part of every route is short; the motorway takes care of itself.
 #
-# So far, this course has started from weights that were good at *something else*. **MAML**, model-agnostic meta-learning (Finn et al. 2017, [arXiv 1703.03400](https://arxiv.org/abs/1703.03400)), looks for weights with one purpose only: a few steps of gradient descent on a few examples of a *new* task shall make them good at it. Before those steps they may be bad. Weights are the place on the map, gradient steps are the minutes; steep directions of the loss are motorways, flat ones are forest tracks. Learning how to learn is called **meta-learning**; *model-agnostic* means that any network will do, a classifier as well as the model of a robot.
+# So far, this course has started from weights that were good at *something else*. **MAML**, model-agnostic meta-learning (Finn et al. 2017, [arXiv 1703.03400](https://arxiv.org/abs/1703.03400)), looks for weights with one purpose only: a few steps of gradient descent on a few examples of a *new* task should make them good at it. Before those steps they may be bad. Weights are the place on the map, gradient steps are the minutes; steep directions of the loss are motorways, flat ones are forest tracks. Learning how to learn is called **meta-learning**; *model-agnostic* means that any network will do, a classifier as well as the model of a robot.
 #
 # From lesson 08 we keep the words: a task comes with a **support set**, the few labelled examples to learn from, and a **query set**, on which it is tested; such a pair is an *episode*. *N-way K-shot* means N classes with K support examples each.
 #
-# The paper's smallest example: a task is one sine curve, $y = A \sin(x - \varphi)$, whose amplitude $A$ is drawn from 0.1 to 5 and whose phase $\varphi$ from 0 to $\pi$, uniformly. Ten points of it are given. What does a network answer that was trained **jointly**, that is, plainly on the points of *all* curves? The smallest squared error at each $x$ has the mean of all curves:
+# The paper's smallest example: a task is one sine curve, $y = A \sin(x - \varphi)$, whose amplitude $A$ is drawn from 0.1 to 5 and whose phase $\varphi$ from 0 to $\pi$, uniformly. Ten points of it are given. What does a network answer that was trained **jointly**, that is, plainly on the points of *all* curves? At each $x$ the mean of all curves has the smallest squared error:
 #
 # $$\mathbb{E}[y \mid x] = \mathbb{E}[A] \cdot \frac{1}{\pi} \int_0^\pi \sin(x - \varphi)\, \mathrm{d}\varphi = -\frac{5.1}{\pi} \cos x \approx -1.62 \cos x .$$
 #
-# Its error is known, too. The mean square of $y$ is $\frac12 \mathbb{E}[A^2] = 4.25$, and averaged over $x$ from −5 to 5 the mean curve takes $1.62^2 \cdot 0.473 = 1.25$ of that away: **3.0** is left. No network can do better as long as it has not seen points of the task at hand.
+# Its error is known, too. $\sin^2$ averages ½ over the phases, so the mean square of $y$ is $\frac12 \mathbb{E}[A^2] = 4.25$. The mean curve takes its own mean square away; $\cos^2$ averages 0.473 over $x$ from −5 to 5, so that is $1.62^2 \cdot 0.473 = 1.25$: **3.0** is left. No network can do better as long as it has not seen points of the task at hand.
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
@@ -101,14 +101,14 @@ SEED = 0
 #
 # $$\mathbb{E}[y \mid x] = \mathbb{E}[A] \cdot \frac{1}{\pi} \int_0^\pi \sin(x - \varphi)\, \mathrm{d}\varphi = -\frac{5{,}1}{\pi} \cos x \approx -1{,}62 \cos x .$$
 #
-# Znamy też jej błąd. Średni kwadrat $y$ to $\frac12 \mathbb{E}[A^2] = 4{,}25$, a średnia krzywa, po uśrednieniu po $x$ od −5 do 5, odejmuje od tego $1{,}62^2 \cdot 0{,}473 = 1{,}25$: zostaje **3,0**. Żadna sieć nie osiągnie mniej, dopóki nie zobaczy punktów tego właśnie zadania.
+# Znamy też jej błąd. $\sin^2$ uśrednia się po fazach do ½, więc średni kwadrat $y$ to $\frac12 \mathbb{E}[A^2] = 4{,}25$. Średnia krzywa odejmuje od tego swój własny średni kwadrat; $\cos^2$ dla $x$ od −5 do 5 uśrednia się do 0,473, więc jest to $1{,}62^2 \cdot 0{,}473 = 1{,}25$: zostaje **3,0**. Żadna sieć nie osiągnie mniej, dopóki nie zobaczy punktów tego właśnie zadania.
 
 # %%
 many, x = sinusoid_tasks(10_000, seed=SEED), torch.linspace(-5, 5, 101)[:, None]
 curves, mean_curve = many(x)[..., 0], -5.1 / math.pi * x[:, 0].cos()
 floor, (fig, ax) = (curves - mean_curve).square().mean().item(), plt.subplots(figsize=(7, 3.2))
 ax.plot(x, curves[:12].T, color=palette("grey"), linewidth=1)
-ax.plot(x, mean_curve, color=palette("red"), linewidth=4)
+ax.legend(handles=ax.plot(x, mean_curve, color=palette("red"), linewidth=4, label="−1.62 cos x"), loc="upper left", bbox_to_anchor=(1, 1))
 ax.set(xlabel="x", ylabel="y", title=t(f"squared error of the mean curve on 10,000 tasks: {floor:.2f}", f"błąd kwadratowy średniej krzywej na 10 000 zadań: {floor:.2f}"))
 show(fig, alt=t("Twelve grey sine curves of different height and phase, and a thick cosine, their mean, that is close to none of them.", "Dwanaście szarych sinusoid o różnej wysokości i fazie oraz gruby cosinus, ich średnia, który nie jest bliski żadnej z nich."))
 
@@ -135,7 +135,7 @@ show(fig, alt=t("Twelve grey sine curves of different height and phase, and a th
 #
 # $$\nabla_\theta\, L_Q(\theta') = \big(I - \alpha H\big)\, \nabla L_Q(\theta') .$$
 #
-# Read it from right to left: go where the step leads, see what the query set asks for *there*, and carry it back through the step. Where the loss is steeply curved, $\alpha H$ is close to $I$, and nothing comes back: in that direction the step corrects by itself whatever the start was. That is the motorway. With $k$ steps, from $\theta_0 = \theta$ to $\theta_k$, there is a factor for each:
+# Read it from right to left: go where the step leads, see what the query set asks for *there*, and carry it back through the step. Along an eigenvector of $H$ with the curvature $\lambda$ the factor is $1 - \alpha\lambda$. Where $\lambda = 1/\alpha$ it is 0 and nothing comes back: in that direction the step arrives at the bottom from any start. That is the motorway. (Beyond $1/\alpha$ the step overshoots.) With $k$ steps, from $\theta_0 = \theta$ to $\theta_k$, there is a factor for each:
 #
 # $$\big(I - \alpha H(\theta_0)\big) \big(I - \alpha H(\theta_1)\big) \cdots \big(I - \alpha H(\theta_{k-1})\big)\, \nabla L_Q(\theta_k) .$$
 #
@@ -171,7 +171,7 @@ show(fig, alt=t("Twelve grey sine curves of different height and phase, and a th
 #
 # $$\nabla_\theta\, L_Q(\theta') = \big(I - \alpha H\big)\, \nabla L_Q(\theta') .$$
 #
-# Czytaj od prawej do lewej: idź tam, dokąd prowadzi krok, sprawdź, czego *tam* chce zbiór zapytań, i przenieś to z powrotem przez krok. Gdzie strata jest mocno zakrzywiona, $\alpha H$ jest bliskie $I$ i nic nie wraca: w tym kierunku krok sam poprawi każdy start. To właśnie autostrada. Przy $k$ krokach, od $\theta_0 = \theta$ do $\theta_k$, każdy daje swój czynnik:
+# Czytaj od prawej do lewej: idź tam, dokąd prowadzi krok, sprawdź, czego *tam* chce zbiór zapytań, i przenieś to z powrotem przez krok. Wzdłuż wektora własnego $H$ o krzywiźnie $\lambda$ czynnik wynosi $1 - \alpha\lambda$. Gdzie $\lambda = 1/\alpha$, tam jest zerem i nic nie wraca: w tym kierunku krok trafia na dno z każdego startu. To właśnie autostrada. (Powyżej $1/\alpha$ krok mija dno.) Przy $k$ krokach, od $\theta_0 = \theta$ do $\theta_k$, każdy daje swój czynnik:
 #
 # $$\big(I - \alpha H(\theta_0)\big) \big(I - \alpha H(\theta_1)\big) \cdots \big(I - \alpha H(\theta_{k-1})\big)\, \nabla L_Q(\theta_k) .$$
 #
@@ -202,11 +202,11 @@ guess
 # | first order, $\nabla L(\theta')$ | $(\frac32, \frac32)$ | $(-\frac32, -\frac32)$ | $(0, 0)$ |
 # | MAML, $(I - \alpha H) \nabla L(\theta')$ | $(\frac98, \frac38)$ | $(-\frac38, -\frac98)$ | $(\frac38, -\frac38)$ |
 #
-# Three methods, three directions. Against its gradient joint training goes to the right and down, MAML to the left and up, and first order stays. To where? In each coordinate a task with curvature $a$ pulls towards its home with the weight $a$ in joint training, $a (1 - \alpha a)$ in first order, $a (1 - \alpha a)^2$ in MAML:
+# Three methods, three directions. Going against its gradient, joint training moves to the right and down, MAML to the left and up, and first order stays. Where do they end? In one coordinate the gradient is $a (x - h)$, with the home $h$. The step multiplies $x - h$ by $1 - \alpha a$, so first order sees $a (1 - \alpha a)(x - h)$, and the way back through the step brings the factor once more. So a task with curvature $a$ pulls towards its home with the weight $a$ in joint training, $a (1 - \alpha a)$ in first order, $a (1 - \alpha a)^2$ in MAML:
 #
 # $$a = 1: \quad 1, \;\; \tfrac34, \;\; \tfrac{9}{16} \qquad\qquad a = 3: \quad 3, \;\; \tfrac34, \;\; \tfrac{3}{16} .$$
 #
-# In $x$ the homes are 0, with $a = 1$, and 4, with $a = 3$. Their weighted means are $4 \cdot 3 / (1 + 3) = 3$ for joint training, 2 for first order, and $4 \cdot \frac{3}{16} / \frac{12}{16} = 1$ for MAML; in $y$ it is the other way round. Joint training listens to the steep task, because it complains loudest. MAML listens to the *flat* one, because the steep one is helped by the step. Now let the package's functions do the same; without a step (`steps=0`) they train jointly.
+# In $x$ the homes are 0, with $a = 1$, and 4, with $a = 3$. Their weighted means are $4 \cdot 3 / (1 + 3) = 3$ for joint training, 2 for first order, and $4 \cdot \frac{3}{16} / \frac{12}{16} = 1$ for MAML; in $y$ it is the other way round. Joint training listens to the steep task, because it complains loudest. MAML listens to the *flat* one, because the steep one is helped by the step. Now let the package's functions do the same; without a step (`steps=0`) they train jointly. For them a loss is a function of the weights, a dict, and of data; here the data of a task are its curvature and its home, for support and query alike.
 # %% [markdown] lang="pl"
 # Policz. Hesjany są diagonalne i stałe: $H_1 = \mathrm{diag}(1, 3)$, $H_2 = \mathrm{diag}(3, 1)$, więc $I - \alpha H$ to $\mathrm{diag}(\frac34, \frac14)$ dla zadania 1 i $\mathrm{diag}(\frac14, \frac34)$ dla zadania 2.
 #
@@ -217,11 +217,11 @@ guess
 # | pierwszy rząd, $\nabla L(\theta')$ | $(\frac32, \frac32)$ | $(-\frac32, -\frac32)$ | $(0, 0)$ |
 # | MAML, $(I - \alpha H) \nabla L(\theta')$ | $(\frac98, \frac38)$ | $(-\frac38, -\frac98)$ | $(\frac38, -\frac38)$ |
 #
-# Trzy metody, trzy kierunki. Przeciwnie do swojego gradientu trening łączny idzie w prawo i w dół, MAML w lewo i w górę, a pierwszy rząd stoi. Dokąd dojdą? W każdej współrzędnej zadanie o krzywiźnie $a$ ciągnie do swojego minimum z wagą $a$ w treningu łącznym, $a (1 - \alpha a)$ w pierwszym rzędzie i $a (1 - \alpha a)^2$ w MAML:
+# Trzy metody, trzy kierunki. Przeciwnie do swojego gradientu trening łączny idzie w prawo i w dół, MAML w lewo i w górę, a pierwszy rząd stoi. Gdzie skończą? W jednej współrzędnej gradient wynosi $a (x - h)$, gdzie $h$ to minimum. Krok mnoży $x - h$ przez $1 - \alpha a$, więc pierwszy rząd widzi $a (1 - \alpha a)(x - h)$, a droga powrotna przez krok dokłada ten czynnik jeszcze raz. Zadanie o krzywiźnie $a$ ciągnie do swojego minimum z wagą $a$ w treningu łącznym, $a (1 - \alpha a)$ w pierwszym rzędzie i $a (1 - \alpha a)^2$ w MAML:
 #
 # $$a = 1: \quad 1, \;\; \tfrac34, \;\; \tfrac{9}{16} \qquad\qquad a = 3: \quad 3, \;\; \tfrac34, \;\; \tfrac{3}{16} .$$
 #
-# We współrzędnej $x$ minima leżą w 0, z $a = 1$, i w 4, z $a = 3$. Ich średnie ważone to $4 \cdot 3 / (1 + 3) = 3$ dla treningu łącznego, 2 dla pierwszego rzędu i $4 \cdot \frac{3}{16} / \frac{12}{16} = 1$ dla MAML; we współrzędnej $y$ jest odwrotnie. Trening łączny słucha zadania stromego, bo ono najgłośniej się skarży. MAML słucha *płaskiego*, bo stromemu pomoże krok. Teraz niech to samo zrobią funkcje z pakietu; bez kroku (`steps=0`) trenują łącznie.
+# We współrzędnej $x$ minima leżą w 0, z $a = 1$, i w 4, z $a = 3$. Ich średnie ważone to $4 \cdot 3 / (1 + 3) = 3$ dla treningu łącznego, 2 dla pierwszego rzędu i $4 \cdot \frac{3}{16} / \frac{12}{16} = 1$ dla MAML; we współrzędnej $y$ jest odwrotnie. Trening łączny słucha zadania stromego, bo ono najgłośniej się skarży. MAML słucha *płaskiego*, bo stromemu pomoże krok. Teraz niech to samo zrobią funkcje z pakietu; bez kroku (`steps=0`) trenują łącznie. Strata jest dla nich funkcją wag (słownika) i danych; tutaj dane zadania to jego krzywizna i minimum, te same dla wsparcia i zapytań.
 
 # %%
 guess.compare(2)
@@ -271,7 +271,7 @@ for ax, steps, title in zip(axes, (0, 1), titles):
             moved = adapt(valley, {"theta": end}, task, ALPHA)["theta"]
             ax.plot(*torch.stack([end, moved]).T, color=palette(colour), linewidth=1.5, alpha=steps)
         ax.plot(*end, "o", color=palette(colour), markersize=9, label=name)
-    ax.plot(*home.T, "*", color=palette("black"), markersize=12)
+    ax.plot(*home.T, "*", color=palette("black"), markersize=12, label=t("homes of the tasks", "minima zadań"))
     ax.set(title=title, xlabel="x", aspect="equal")
 axes[0].set_ylabel("y")
 axes[0].legend(loc="upper left", fontsize=9, frameon=True, framealpha=1)
@@ -285,18 +285,18 @@ show(fig, alt=t("Contours of the mean loss, lowest at (3, 1), where joint traini
 #
 # $$\text{MAML:}\quad g_Q - \alpha \left( H_Q\, g_S + H_S\, g_Q \right) + O(\alpha^2), \qquad \text{first order:}\quad g_Q - \alpha H_Q\, g_S + O(\alpha^2) .$$
 #
-# The bracket is the derivative of a product, $\nabla (g_S \cdot g_Q)$. So MAML lowers the loss *and* raises $g_S \cdot g_Q$: the gradients of support and query shall point the same way, then a step on one helps the other. On average over draws the two terms of the bracket are equal, because support and query examples are drawn alike and may change places. First order keeps one of them: **half of the effect, at no extra cost** (Nichol et al. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). It is a good approximation where $\alpha H$ is small, that is, for small rates or flat losses. Finn et al. measured almost no difference on images, and suspect that networks with ReLU are locally nearly linear.
+# The bracket is the derivative of a product, $\nabla (g_S \cdot g_Q)$. So MAML lowers the loss *and* raises $g_S \cdot g_Q$: the gradients of support and query should point the same way: then a step on one helps the other. On average over draws the two terms of the bracket are equal, because support and query examples are drawn alike and may change places. First order keeps one of them: **half of the effect, at no extra cost** (Nichol et al. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). It is a good approximation where $\alpha H$ is small, that is, for small rates or flat losses. Finn et al. measured almost no difference on images, and suspect that networks with ReLU are locally nearly linear.
 #
 # Two more variants, one line each:
 #
-# - **Reptile** (the same paper) needs no query set: run the inner loop, and move the start a little towards where it ended, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. With one inner step that is joint training; from two on, the agreement of gradients comes in by itself.
+# - **Reptile** (the same paper) needs no query set: run the inner loop, and move the start a little towards where it ended, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. With one inner step that is joint training; from two on, the second gradient is taken after the first step and so contains $-\alpha H g$, the same term as in first order. ($\beta$ is a small outer rate.)
 # - **ANIL**, almost no inner loop (Raghu et al. 2020, [arXiv 1909.09157](https://arxiv.org/abs/1909.09157)): as MAML, but the inner loop moves the head only.
 #
 # **What does the Hessian cost?** Never write it down: for $10^5$ weights it has $10^{10}$ entries. Only the product $H v$ with a vector is needed, and $H v = \nabla (g_S \cdot v)$ with $v$ held fixed is the gradient of a number: one more backward pass, through the first one.
 #
 # ## The code
 #
-# `torch.func` makes this nearly literal. `functional_call(model, params, x)` runs a model with the weights that it is given instead of its own; `grad(f)` is the *function* that computes the gradient of `f`, and it may be differentiated again; `vmap(f)` runs `f` for a whole batch of tasks at once.
+# `torch.func` makes this nearly literal. `functional_call(model, params, x)` runs a model with the weights that it is given instead of its own; `grad(f)` is the *function* that computes the gradient of `f`, and it may be differentiated again; `vmap(f)` runs `f` for a whole batch of tasks at once. In the code the support set is called `train`, and `grad_and_value` gives the value besides the gradient. `differentiate` and `only` are there for speed and for ANIL: skip them at first.
 # %% [markdown] lang="pl"
 # Po lewej to, co zmniejsza trening łączny, po prawej to, co zmniejsza MAML; gwiazdki to minima zadań, a kreski to jeden krok, na jaki pozwala każdy start. Start MAML jest z tych trzech najgorszy *przed* krokiem i najlepszy *po* nim. A pierwszy rząd nie kończy w minimum żadnej z tych strat: jest tylko przybliżeniem.
 #
@@ -308,14 +308,14 @@ show(fig, alt=t("Contours of the mean loss, lowest at (3, 1), where joint traini
 #
 # Jeszcze dwie odmiany, po jednym zdaniu:
 #
-# - **Reptile** (ten sam artykuł) nie potrzebuje zbioru zapytań: wykonaj pętlę wewnętrzną i przesuń start odrobinę tam, gdzie się skończyła, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. Przy jednym kroku wewnętrznym jest to trening łączny; od dwóch wzwyż zgodność gradientów pojawia się sama.
+# - **Reptile** (ten sam artykuł) nie potrzebuje zbioru zapytań: wykonaj pętlę wewnętrzną i przesuń start odrobinę tam, gdzie się skończyła, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. Przy jednym kroku wewnętrznym jest to trening łączny; od dwóch wzwyż drugi gradient liczymy po pierwszym kroku, więc zawiera $-\alpha H g$, ten sam składnik co pierwszy rząd. ($\beta$ to mały współczynnik zewnętrzny.)
 # - **ANIL** (ang. *almost no inner loop*; Raghu i in. 2020, [arXiv 1909.09157](https://arxiv.org/abs/1909.09157)): jak MAML, ale pętla wewnętrzna zmienia tylko głowicę (ang. *head*).
 #
 # **Ile kosztuje hesjan?** Nigdy go nie wypisuj: dla $10^5$ wag ma $10^{10}$ wyrazów. Potrzebny jest tylko iloczyn $H v$ z wektorem, a $H v = \nabla (g_S \cdot v)$ przy ustalonym $v$ to gradient liczby: jeszcze jedno przejście wstecz, przez to pierwsze.
 #
 # ## Kod
 #
-# Dzięki `torch.func` kod wygląda prawie jak wzory. `functional_call(model, params, x)` uruchamia model z wagami, które mu podasz, zamiast jego własnych; `grad(f)` to *funkcja*, która liczy gradient `f`, i można ją znów różniczkować; `vmap(f)` wykonuje `f` dla całej paczki (ang. *batch*) zadań naraz.
+# Dzięki `torch.func` kod wygląda prawie jak wzory. `functional_call(model, params, x)` uruchamia model z wagami, które mu podasz, zamiast jego własnych; `grad(f)` to *funkcja*, która liczy gradient `f`, i można ją znów różniczkować; `vmap(f)` wykonuje `f` dla całej paczki (ang. *batch*) zadań naraz. W kodzie zbiór wsparcia nazywa się `train`, a `grad_and_value` oprócz gradientu podaje też wartość. `differentiate` i `only` służą szybkości i odmianie ANIL: na początku je pomiń.
 
 # %%
 show_source(adapt, meta_gradient)
@@ -409,25 +409,25 @@ for (method, name), colour in zip(names.items(), ("red", "blue", "grey", "orange
     band(ax, range(11), record.results["sinusoids"]["error"][method], name, colour)
 ax.set(xlabel=t("inner steps", "kroki wewnętrzne"), ylabel=t("squared error", "błąd kwadratowy"), yscale="log", yticks=[0.2, 0.5, 1, 2, 5, 10], yticklabels=[0.2, 0.5, 1, 2, 5, 10], xticks=range(11))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-show(fig, alt=t("Squared error against inner steps: MAML falls fastest and lowest, joint training falls slowly, from scratch hardly.", "Błąd kwadratowy względem kroków wewnętrznych: MAML spada najszybciej i najniżej, trening łączny spada powoli, od zera prawie wcale."))
+show(fig, alt=t("Squared error against inner steps: MAML falls fastest and lowest, joint training slowly; from scratch hardly changes.", "Błąd kwadratowy względem kroków wewnętrznych: MAML spada najszybciej i najniżej, trening łączny powoli, a od zera błąd prawie się nie zmienia."))
 record.note()
 
 # %% [markdown] lang="en"
-# Before any step both networks stand at the floor of 3.0, as computed: neither can know which curve it will be. One step, and MAML's error falls to a fraction of that, while the joint network has hardly begun. It does learn, though: fine-tuning from it beats training from scratch. What it lacks is not knowledge of sine curves but steepness in the right directions.
+# Before a step no network can be below 3.0, as computed. Joint training is trained to reach that floor; MAML is not, yet it stands near it, too. One step, and MAML's error falls to a fraction of that, while the joint network has hardly begun. It does learn, though: fine-tuning from it beats training from scratch. What it lacks is not knowledge of sine curves but steepness in the right directions. (From scratch, fitting ten points soon makes the curve between them worse.)
 #
 # The last figure is recorded: means and 95 % intervals over ten seeds, with 600 new curves each. All variants had 1000 meta-steps, Reptile with five inner steps in each; joint training had four times as many steps, for they are cheaper. Fine-tuning from it and training from scratch use the rates that suited them best. After one step MAML leads; first order, which is cheaper, and Reptile, which needs no query set, follow about level. ANIL is the last of the four: with fixed features a new head cannot do everything here, and with many more steps than the one it was trained with its error even grows again. And the start of first order is bad *before* the step; nobody asked it to be good there.
 #
-# **What has changed inside?** The theory says: MAML is content if one step reaches the goal, that is, if the curvature in the directions that matter is close to $1/\alpha$. Measure it: the largest eigenvalue $\lambda$ of the Hessian at the start, on the support sets of fifty new tasks. Multiply any vector by $H$ again and again, and it turns into the direction of the largest curvature (power iteration); the $1761 \times 1761$ matrix is never written down.
+# **What has changed inside?** The theory says: MAML is content if one step reaches the goal, that is, if the curvature in the directions that matter is close to $1/\alpha$. Measure it: the largest eigenvalue $\lambda$ of the Hessian at the start, on the support sets of fifty new tasks. Multiply almost any vector by $H$ again and again, with its length set back to 1, and it turns into the direction of the eigenvalue that is largest in size (power iteration); the $1761 \times 1761$ matrix is never written down.
 #
-# Then **explore**: move the number of inner steps and the inner rate. Which start can use a larger rate than 0.01? How many steps does the joint start need for what MAML does in one?
+# Then **explore**: move the number of inner steps and the inner rate. Which start can use a larger rate than 0.01? Does the joint start reach what MAML does in one step, and at which rate?
 # %% [markdown] lang="pl"
-# Przed pierwszym krokiem obie sieci stoją na obliczonym progu 3,0: żadna nie może wiedzieć, która to będzie krzywa. Jeden krok i błąd MAML spada do ułamka tej wartości, a sieć trenowana łącznie ledwie ruszyła. A jednak się uczy: dostrajanie zaczęte od niej jest lepsze niż trening od zera. Brakuje jej nie wiedzy o sinusoidach, tylko stromizny we właściwych kierunkach.
+# Przed pierwszym krokiem żadna sieć nie może zejść poniżej obliczonego progu 3,0. Trening łączny ma za zadanie do niego dojść; MAML nie ma, a jednak też stoi w pobliżu. Jeden krok i błąd MAML spada do ułamka tej wartości, a sieć trenowana łącznie ledwie ruszyła. A jednak się uczy: dostrajanie zaczęte od niej jest lepsze niż trening od zera. Brakuje jej nie wiedzy o sinusoidach, tylko stromizny we właściwych kierunkach. (Przy treningu od zera dopasowanie do dziesięciu punktów szybko psuje krzywą między nimi.)
 #
 # Ostatni rysunek to zapisane przebiegi: średnie i przedziały ufności 95 % z dziesięciu ziaren losowości, za każdym razem na 600 nowych krzywych. Wszystkie odmiany miały po 1000 metakroków, Reptile z pięcioma krokami wewnętrznymi w każdym; trening łączny miał cztery razy więcej kroków, bo są tańsze. Dostrajanie zaczęte od niego i trening od zera używają współczynników, które służyły im najlepiej. Po jednym kroku prowadzi MAML; pierwszy rząd, który jest tańszy, i Reptile, który obywa się bez zbioru zapytań, idą za nim mniej więcej łeb w łeb. ANIL jest z tej czwórki ostatni: przy stałych cechach sama nowa głowica nie wystarcza, a gdy kroków jest o wiele więcej niż ten jeden, z którym trenowano, jego błąd nawet znów rośnie. A start pierwszego rzędu jest *przed* krokiem zły; nikt nie kazał mu być tam dobrym.
 #
-# **Co zmieniło się w środku?** Teoria mówi: MAML jest zadowolony, gdy jeden krok dochodzi do celu, czyli gdy krzywizna w ważnych kierunkach jest bliska $1/\alpha$. Zmierz to: największą wartość własną $\lambda$ hesjanu w punkcie startowym, na zbiorach wsparcia pięćdziesięciu nowych zadań. Dowolny wektor mnożony raz po raz przez $H$ obraca się w kierunku największej krzywizny (metoda potęgowa, ang. *power iteration*); macierzy $1761 \times 1761$ wcale nie trzeba wypisywać.
+# **Co zmieniło się w środku?** Teoria mówi: MAML jest zadowolony, gdy jeden krok dochodzi do celu, czyli gdy krzywizna w ważnych kierunkach jest bliska $1/\alpha$. Zmierz to: największą wartość własną $\lambda$ hesjanu w punkcie startowym, na zbiorach wsparcia pięćdziesięciu nowych zadań. Prawie każdy wektor mnożony raz po raz przez $H$ i skracany do długości 1 obraca się w kierunku największej co do modułu wartości własnej (metoda potęgowa, ang. *power iteration*); macierzy $1761 \times 1761$ wcale nie trzeba wypisywać.
 #
-# Potem **zbadaj**: zmieniaj liczbę kroków wewnętrznych i współczynnik wewnętrzny. Któremu startowi służy współczynnik większy niż 0,01? Ilu kroków potrzebuje start łączny, żeby dojść tam, dokąd MAML dochodzi w jednym?
+# Potem **zbadaj**: zmieniaj liczbę kroków wewnętrznych i współczynnik wewnętrzny. Któremu startowi służy współczynnik większy niż 0,01? Czy start łączny dochodzi tam, dokąd MAML dochodzi w jednym kroku, i przy jakim współczynniku?
 
 # %%
 def steepest(model, train, iterations=20):
@@ -479,21 +479,21 @@ explorer.controls["rate"].value = 0.01
 explorer
 
 # %% [markdown] lang="en"
-# Each dot above is a task. MAML has built its motorways: the steepest direction has a curvature somewhat above $1/\alpha$, two to four times that of the joint start. It has fitted the *weights to the rate*. The joint start is flatter, and doubling its rate helps; MAML's start breaks. For along a direction of curvature $\lambda$ a step multiplies the distance to the bottom by $1 - \alpha\lambda$: beyond $\alpha\lambda = 2$ it overshoots by more than it set out to cover, and each further step makes it worse.
+# Each dot above is a task. MAML has built its motorways: the steepest direction has a curvature somewhat above $1/\alpha$, two to four times that of the joint start. (Not exactly $1/\alpha$: one start serves all tasks, and the steepest direction is only one of those that matter.) It has fitted the *weights to the rate*. The joint start is flatter, and doubling its rate helps; MAML's start breaks. For along a direction of curvature $\lambda$ a step multiplies the distance to the bottom by $1 - \alpha\lambda$: beyond $\alpha\lambda = 2$ it overshoots by more than it set out to cover, and each further step makes it worse.
 #
 # ## The experiment: unseen scripts
 #
-# Characters, drawn as if by hand, of scripts that no training ever saw, as in lesson 08: 5-way 1-shot. In the figure, the first column is the support set, one example of each class; the others are to be named. In every episode the classes get the numbers 0 to 4 anew, at random. (If a class always had the same number, the network could learn the numbers and would not need the support set at all; Yin et al. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
+# Characters, drawn as if by hand, of scripts that no training ever saw, as in lesson 08: 5-way 1-shot. In the figure, the first column is the support set, one example of each class; the others are to be named. In every episode the classes are renumbered 0 to 4 at random. (If a class always had the same number, the network could learn the numbers and would not need the support set at all; Yin et al. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
 #
-# The encoder has the paper's four convolutional blocks, with 32 channels; its batch normalisation uses the batch at hand, for running averages would mix the tasks. On top is a linear head with five outputs. MAML trains on four episodes a meta-step. Its opponent is as plain as can be: a **classifier** of all training characters, which takes less time. Then its head is thrown away, and a new one, all zeros, is fine-tuned together with the encoder on the five support images. Or nothing is fine-tuned at all, and the nearest **prototype** decides: with one example per class, the nearest support image in the space of features.
+# The encoder has the paper's four convolutional blocks, with 32 channels; as there, strides halve the maps instead of pooling, so that 2 × 2 places of 32 channels are left, 128 features. Its batch normalisation uses the batch at hand, for running averages would mix the tasks. (So the queries of an episode help each other a little: the test is *transductive*, as in the paper. Prototypes see support and query as one batch, the others as two.) On top is a linear head with five outputs. MAML trains on four episodes a meta-step. Its opponent is as plain as can be: a **classifier** of all training characters, which takes less time. Then its head is thrown away, and a new one, all zeros, is fine-tuned together with the encoder on the five support images. Or nothing is fine-tuned at all, and the nearest **prototype** decides: with one example per class, the nearest support image in the space of features.
 # %% [markdown] lang="pl"
-# Każda kropka powyżej to zadanie. MAML zbudował swoje autostrady: najbardziej stromy kierunek ma krzywiznę nieco ponad $1/\alpha$, od dwóch do czterech razy większą niż przy starcie łącznym. Dopasował *wagi do współczynnika*. Start łączny jest bardziej płaski i podwojenie współczynnika mu pomaga; start MAML się załamuje. Wzdłuż kierunku o krzywiźnie $\lambda$ krok mnoży bowiem odległość od dna przez $1 - \alpha\lambda$: powyżej $\alpha\lambda = 2$ mija cel o więcej, niż miał do przejścia, i każdy następny krok pogarsza sprawę.
+# Każda kropka powyżej to zadanie. MAML zbudował swoje autostrady: najbardziej stromy kierunek ma krzywiznę nieco ponad $1/\alpha$, od dwóch do czterech razy większą niż przy starcie łącznym. (Nie dokładnie $1/\alpha$: jeden start służy wszystkim zadaniom, a najbardziej stromy kierunek jest tylko jednym z ważnych.) Dopasował *wagi do współczynnika*. Start łączny jest bardziej płaski i podwojenie współczynnika mu pomaga; start MAML się załamuje. Wzdłuż kierunku o krzywiźnie $\lambda$ krok mnoży bowiem odległość od dna przez $1 - \alpha\lambda$: powyżej $\alpha\lambda = 2$ mija cel o więcej, niż miał do przejścia, i każdy następny krok pogarsza sprawę.
 #
 # ## Eksperyment: nieznane pisma
 #
 # Znaki, rysowane jakby ręcznie, z pism, których żaden trening nie widział, jak w lekcji 08: 5 klas po 1 przykładzie. Na rysunku pierwsza kolumna to zbiór wsparcia, po jednym przykładzie każdej klasy; pozostałe trzeba nazwać. W każdym epizodzie klasy dostają numery od 0 do 4 na nowo, losowo. (Gdyby klasa miała zawsze ten sam numer, sieć mogłaby nauczyć się numerów i zbiór wsparcia byłby jej niepotrzebny; Yin i in. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
 #
-# Enkoder ma cztery bloki splotowe z artykułu, po 32 kanały; jego normalizacja wsadowa (ang. *batch normalization*) używa bieżącej paczki, bo średnie kroczące mieszałyby zadania. Na nim stoi liniowa głowica o pięciu wyjściach. MAML trenuje na czterech epizodach w każdym metakroku. Jego przeciwnik jest najprostszy z możliwych: **klasyfikator** wszystkich znaków treningowych, który uczy się krócej. Potem jego głowicę wyrzucamy, a nową, z samych zer, dostrajamy razem z enkoderem na pięciu obrazach wsparcia. Albo niczego nie dostrajamy i decyduje najbliższy **prototyp** (ang. *prototype*): przy jednym przykładzie na klasę to najbliższy obraz wsparcia w przestrzeni cech.
+# Enkoder ma cztery bloki splotowe z artykułu, po 32 kanały; tak jak tam mapy zmniejsza krok splotu, a nie wybór maksimum, więc zostają 2 × 2 miejsca po 32 kanały, czyli 128 cech. Jego normalizacja wsadowa (ang. *batch normalization*) używa bieżącej paczki, bo średnie kroczące mieszałyby zadania. (Zapytania jednego epizodu trochę więc sobie pomagają: test jest *transdukcyjny*, jak w artykule. Prototypy widzą wsparcie i zapytania jako jedną paczkę, pozostałe metody jako dwie.) Na nim stoi liniowa głowica o pięciu wyjściach. MAML trenuje na czterech epizodach w każdym metakroku. Jego przeciwnik jest najprostszy z możliwych: **klasyfikator** wszystkich znaków treningowych, który uczy się krócej. Potem jego głowicę wyrzucamy, a nową, z samych zer, dostrajamy razem z enkoderem na pięciu obrazach wsparcia. Albo niczego nie dostrajamy i decyduje najbliższy **prototyp** (ang. *prototype*): przy jednym przykładzie na klasę to najbliższy obraz wsparcia w przestrzeni cech.
 
 # %%
 known, unknown = glyphs(TRAINING, drawers=10, seed=SEED), glyphs(HELD_OUT, drawers=10, seed=SEED + 1000)
@@ -510,8 +510,8 @@ show(fig, alt=t("Five rows of five white characters on black; the first of each 
 
 # %% tags=["predict"]
 guess = Prediction(
-    t("Which one names characters of unseen scripts best?", "Co najlepiej nazwie znaki nieznanych pism?"),
-    ["MAML", t("the classifier, fine-tuned", "dostrojony klasyfikator"), t("prototypes on the classifier's features", "prototypy na cechach klasyfikatora")],
+    t("Is MAML ahead of the plain classifier, fine-tuned, on characters of unseen scripts?", "Czy na znakach nieznanych pism MAML wyprzedza zwykły, dostrojony klasyfikator?"),
+    [t("yes, by more than 5 points", "tak, o ponad 5 pkt proc."), t("yes, by 2 to 5 points", "tak, o 2 do 5 pkt proc."), t("no", "nie")],
 )
 guess
 
@@ -543,26 +543,27 @@ live = {"second order": accuracies(meta_reader.model, 0.4), "pretrained": accura
 readers = names | {"pretrained": t("classifier, fine-tuned", "klasyfikator dostrojony"), "prototypes": t("classifier, prototypes", "klasyfikator, prototypy")}
 table([(readers[m], *(live[m][k] if m in live else None for k in (1, 3)), *(mean_pm(np.array(runs)[:, min(k, len(runs[0]) - 1)]) for k in (1, 5))) for m in ("second order", "first order", "ANIL", "pretrained", "prototypes") for runs in [record.results["glyphs"]["accuracy"][m]]],
       [t("accuracy", "dokładność"), t("live: 1 step", "na żywo: 1 krok"), t("3 steps", "3 kroki"), t("recorded: 1 step", "zapisane: 1 krok"), t("5 steps", "5 kroków")])
-guess.compare(int(np.argmax([live[m][3] for m in ("second order", "pretrained", "prototypes")])))
+gap = live["second order"][3] - live["pretrained"][3]
+guess.compare(0 if gap > 0.05 else 1 if gap > 0.02 else 2)
 
 # %% [markdown] lang="en"
 # The plain classifier, trained in less time, is as good as MAML or better; and the nearest prototype, which adapts nothing at all, keeps up. The recorded runs confirm it: ten seeds, 600 episodes each, MAML with 400 meta-steps; the others with as many steps as fit into about the same time.
 #
-# Why? From a head of zeros all five classes have the probability 1/5, and so one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$. The class wins whose prototype, less the mean, has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes.** What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: if only the head adapts, nothing is lost (Raghu et al. 2020). First order learns more slowly here: $\alpha = 0.4$ is large, and so is $\alpha H$. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
+# Why? With a head of zeros no gradient reaches the encoder, so the first step moves the head alone. All five classes have the probability 1/5, and one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$, and leaves its bias at 0. The class wins whose prototype, less the mean, has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes**, with an inner product in the place of lesson 08's distance. What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: if only the head adapts, nothing is lost (Raghu et al. 2020). First order learns more slowly here, probably because $\alpha = 0.4$ is large and so $\alpha H$ is not small. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
 #
 # **What the paper reported** (Finn et al. 2017, table 1): 98.7 ± 0.4 % on Omniglot, 5-way 1-shot, with real handwriting by 20 people, 1200 training characters and their rotations, 64 channels and 60,000 meta-steps of 32 tasks. We have rendered letters, 949 of them, 32 channels and 400 meta-steps of four tasks. Compare methods within one setting, not tables across.
 #
-# ### A second voice
+# ### A second opinion
 #
 # A wrong meta-gradient still trains, only worse; nobody notices. So let another library compute it: **learn2learn** (Arnold et al. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) gets the same network and the same 25 tasks. It copies the network for each task (`clone`), adapts the copy (`adapt`) and keeps the graph. If it is not installed here, the cell says so.
 # %% [markdown] lang="pl"
 # Zwykły klasyfikator, trenowany krócej, jest równie dobry jak MAML albo lepszy; a najbliższy prototyp, który niczego nie dostosowuje, dotrzymuje im kroku. Potwierdzają to zapisane przebiegi: dziesięć ziaren, po 600 epizodów, MAML z 400 metakrokami, pozostałe z tyloma krokami, ile mieści się w mniej więcej tym samym czasie.
 #
-# Dlaczego? Przy głowicy z samych zer wszystkie pięć klas ma prawdopodobieństwo 1/5, więc jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$. Wygrywa klasa, której prototyp, pomniejszony o średnią, ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator według prototypów.** Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: gdy dostosowuje się tylko głowica, nie traci się nic (Raghu i in. 2020). Pierwszy rząd uczy się tutaj wolniej: $\alpha = 0{,}4$ jest duże, a więc i $\alpha H$. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
+# Dlaczego? Przy głowicy z samych zer do enkodera nie dochodzi żaden gradient, więc pierwszy krok zmienia samą głowicę. Wszystkie pięć klas ma prawdopodobieństwo 1/5 i jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$, a wyraz wolny zostawia równy 0. Wygrywa klasa, której prototyp, pomniejszony o średnią, ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator według prototypów**, z iloczynem skalarnym zamiast odległości z lekcji 08. Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: gdy dostosowuje się tylko głowica, nie traci się nic (Raghu i in. 2020). Pierwszy rząd uczy się tutaj wolniej, zapewne dlatego, że $\alpha = 0{,}4$ jest duże, a więc $\alpha H$ nie jest małe. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
 #
 # **Co wyszło w artykule** (Finn i in. 2017, tabela 1): 98,7 ± 0,4 % na Omniglot, 5 klas po 1 przykładzie, na prawdziwym piśmie 20 osób, z 1200 znakami treningowymi i ich obrotami, 64 kanałami i 60 000 metakroków po 32 zadania. My mamy litery z czcionek, 949, 32 kanały i 400 metakroków po cztery zadania. Porównuj metody w jednym ustawieniu, nie tabele z różnych.
 #
-# ### Drugi głos
+# ### Druga opinia
 #
 # Zły metagradient też trenuje, tylko gorzej; nikt tego nie zauważy. Niech więc policzy go inna biblioteka: **learn2learn** (Arnold i in. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) dostaje tę samą sieć i te same 25 zadań. Dla każdego zadania kopiuje sieć (`clone`), dostosowuje kopię (`adapt`) i zachowuje graf obliczeń. Jeśli nie jest tu zainstalowana, komórka o tym powie.
 
@@ -602,13 +603,13 @@ columns = [t("variant", "odmiana"), t("inner steps", "kroki wewnętrzne"), t("di
 table(rows or [(t("learn2learn is not installed", "learn2learn nie jest zainstalowana"), *5 * [None])], columns)
 
 # %% [markdown] lang="en"
-# Two libraries, written apart, agree to the last digits. And the seconds? On this perceptron each operation is so small that calling it costs more than computing it; `vmap` makes one call of 25, and is several times faster than the loop of learn2learn. On images it is another matter: there the convolutions themselves are the work, each task has its own weights, so that `vmap` can only make one *grouped* convolution of them, which is no faster than separate ones (in the first layer, which has a single channel, it is slower); and on maps of 28 × 28 the tensors of all tasks together no longer fit into the processor's cache.
+# Two libraries, written apart, agree up to rounding. And the seconds? On this perceptron each operation is so small that calling it costs more than computing it; `vmap` makes one call of 25, and is several times faster than the loop of learn2learn. On images it is another matter: there the convolutions themselves are the work. Each task has its own weights, so `vmap` can only make one *grouped* convolution of them, which is no faster than separate ones; batching over tasks then gains little or nothing.
 #
 # ## When it fails
 #
 # **Another rate, other inputs.** MAML has fitted its start to one rate and one kind of task. What if the rate is doubled? What if the points lie where no task had any, $x$ from 5 to 10? And what if the curves are new, phases from $\pi$ to $2\pi$ (each old curve upside down)? Always ten points, and the error after each step; dotted: the error of the answer 0.
 # %% [markdown] lang="pl"
-# Dwie niezależnie napisane biblioteki zgadzają się do ostatnich cyfr. A sekundy? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam pracą są same sploty, każde zadanie ma własne wagi, więc `vmap` może z nich zrobić najwyżej jeden splot *grupowany* (ang. *grouped convolution*), a ten nie jest szybszy niż osobne (w pierwszej warstwie, która ma jeden kanał, jest wolniejszy); na mapach 28 × 28 tensory wszystkich zadań razem nie mieszczą się już w pamięci podręcznej procesora.
+# Dwie niezależnie napisane biblioteki zgadzają się co do błędów zaokrągleń. A sekundy? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam pracą są same sploty. Każde zadanie ma własne wagi, więc `vmap` może z nich zrobić najwyżej jeden splot *grupowany* (ang. *grouped convolution*), a ten nie jest szybszy niż osobne; liczenie wielu zadań naraz daje wtedy niewiele albo nic.
 #
 # ## Kiedy to zawodzi
 #
@@ -634,7 +635,7 @@ show(fig, alt=t("Squared error against inner steps in four settings: MAML is bes
                 "Błąd kwadratowy względem kroków wewnętrznych w czterech ustawieniach: MAML jest najlepszy jak w treningu i dla krzywych do góry nogami; przy podwójnym współczynniku i przy x od 5 do 10 jego błąd wystrzela."))
 
 # %% [markdown] lang="en"
-# Double the rate, and the joint start gains, while MAML's start still profits from one step and then explodes: its motorways are made for one rate, $\alpha\lambda$ was above 1 and is now above 2. At $x$ from 5 to 10 no unit of the network has ever been needed, nobody has tamed the curvature there (it grows with the inputs), and the very first step throws the network far off; from scratch it would have been better. Against that, curves upside down are no problem but a surprise: the start is worse than the answer 0, for it expects the other ones, and yet a few steps correct it. **What the tasks had in common may be relied on; what they never had to deal with, not.** Before you use a meta-learned start, check whether the error falls with the steps. It takes a line.
+# Double the rate, and the joint start gains, while MAML's start still gains from one step, but the overshoot grows with each further one: its motorways are made for one rate, $\alpha\lambda$ was above 1 and is now above 2. At $x$ from 5 to 10 the network was never asked anything, so nothing kept the curvature there in check (it grows with the inputs), and the very first step throws the network far off; from scratch it would have been better. Curves upside down, by contrast, surprise the network but do not defeat it: the start is worse than the answer 0, for it expects the old curves, and yet a few steps correct it. **You may rely on what the training tasks had in common, but not on anything that they never had to cope with.** Before you use a meta-learned start, check whether the error falls with the steps. One line of code is enough.
 #
 # **When it gains nothing.** On the scripts, plain training was enough. MAML pays where tasks *contradict* each other, so that one network for all can only answer with their mean, as with the sine curves.
 #
@@ -642,9 +643,9 @@ show(fig, alt=t("Squared error against inner steps in four settings: MAML is bes
 #
 # Nagabandi et al. 2019 ([arXiv 1803.11347](https://arxiv.org/abs/1803.11347)) do not adapt what a robot does but what it *expects*: a **dynamics model**, a network that predicts from state and action what comes next; a planner tries its actions out in it. The model was meta-trained so that a gradient step on the last few moments fits it to the present: a task is nothing but a short stretch of time. In simulation a half-cheetah kept running with a joint disabled that had never been disabled in training; and a real six-legged millirobot coped with a missing leg, with slopes, with a load that it pulled, and with errors in its estimated pose.
 #
-# Here is the heart of that, small. The half-cheetah, a runner in a plane, has six motors. In each simulated robot half of them work, on average; a quarter are **dead**, and a quarter have been connected **the wrong way round** in a repair. 128 robots are for training; 32 others, with combinations that no training robot has, are for the test. All move at random. The model sees 17 numbers of the state and 6 of the action, and predicts the change of the state, standardised so that an error of 1 is that of guessing the mean. A task: adapt to 32 transitions (1.6 seconds), predict the 32 after them.
+# Here is the heart of that, small. The half-cheetah, a runner in a plane, has six motors. In each simulated robot half of them work, on average; a quarter are **dead**, and a quarter have been connected **the wrong way round** in a repair. 128 robots are for training; 32 others, with combinations that no training robot has, are for the test. All move at random. The model sees 17 numbers of the state and 6 of the action, and predicts the change of the state, standardised so that an error of 1 is that of guessing the mean. A task: adapt to 32 transitions (1.6 seconds), predict the 32 after them. The plain model sees the same stretches of time three times over, for its training steps are cheaper, and is fine-tuned with the rate that suited it best.
 # %% [markdown] lang="pl"
-# Po podwojeniu współczynnika start łączny zyskuje, a start MAML korzysta jeszcze z jednego kroku, po czym wybucha: jego autostrady zbudowano na jeden współczynnik, $\alpha\lambda$ było powyżej 1, a teraz jest powyżej 2. Przy $x$ od 5 do 10 żaden neuron nie był dotąd potrzebny, nikt nie okiełznał tam krzywizny (rośnie z wejściami) i już pierwszy krok wyrzuca sieć daleko; od zera byłoby lepiej. Krzywe do góry nogami to za to nie kłopot, tylko zaskoczenie: start jest gorszy niż odpowiedź 0, bo spodziewa się tych drugich, a jednak kilka kroków go poprawia. **Na tym, co zadania miały wspólne, można polegać; na tym, z czym nigdy nie miały do czynienia, nie.** Zanim użyjesz startu z metauczenia, sprawdź, czy błąd maleje z krokami. To jeden wiersz.
+# Po podwojeniu współczynnika start łączny zyskuje, a start MAML zyskuje jeszcze na jednym kroku, ale każdy następny coraz bardziej mija cel: jego autostrady zbudowano na jeden współczynnik, $\alpha\lambda$ było powyżej 1, a teraz jest powyżej 2. Przy $x$ od 5 do 10 nikt nigdy o nic sieci nie pytał, więc nic nie trzymało tam krzywizny w ryzach (rośnie ona z wejściami) i już pierwszy krok wyrzuca sieć daleko; od zera byłoby lepiej. Krzywe do góry nogami zaskakują sieć, ale jej nie pokonują: start jest gorszy niż odpowiedź 0, bo spodziewa się dawnych krzywych, a jednak kilka kroków go poprawia. **Możesz polegać na tym, co zadania treningowe miały wspólne, ale nie na tym, z czym nigdy nie miały do czynienia.** Zanim użyjesz startu z metauczenia, sprawdź, czy błąd maleje z krokami. Wystarczy jeden wiersz kodu.
 #
 # **Kiedy nic nie daje.** Na pismach wystarczył zwykły trening. MAML opłaca się tam, gdzie zadania sobie *przeczą*, tak że jedna sieć dla wszystkich może odpowiedzieć tylko ich średnią, jak przy sinusoidach.
 #
@@ -652,7 +653,7 @@ show(fig, alt=t("Squared error against inner steps in four settings: MAML is bes
 #
 # Nagabandi i in. 2019 ([arXiv 1803.11347](https://arxiv.org/abs/1803.11347)) dostosowują nie to, co robot robi, tylko to, czego się *spodziewa*: **model dynamiki** (ang. *dynamics model*), sieć, która ze stanu i akcji przewiduje, co będzie dalej; planista wypróbowuje w nim swoje akcje. Model metatrenowano tak, żeby krok gradientu na kilku ostatnich chwilach dopasował go do teraźniejszości: zadaniem jest po prostu krótki odcinek czasu. W symulacji *half-cheetah* biegł dalej z wyłączonym stawem, który w treningu nigdy nie był wyłączony; a prawdziwy sześcionożny minirobot radził sobie z brakiem nogi, z pochyłościami, z ciągniętym ładunkiem i z błędami w ocenie własnego położenia.
 #
-# Oto sedno tego w małej skali. *Half-cheetah*, płaski dwunożny biegacz, ma sześć silników. W każdym symulowanym robocie średnio połowa z nich działa, jedna czwarta **nie działa**, a jedną czwartą podczas naprawy podłączono **odwrotnie**. 128 robotów służy do treningu, a 32 inne, o kombinacjach, których nie ma żaden robot treningowy, do testu. Wszystkie poruszają się losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32.
+# Oto sedno tego w małej skali. *Half-cheetah*, płaski dwunożny biegacz, ma sześć silników. W każdym symulowanym robocie średnio połowa z nich działa, jedna czwarta **nie działa**, a jedną czwartą podczas naprawy podłączono **odwrotnie**. 128 robotów służy do treningu, a 32 inne, o kombinacjach, których nie ma żaden robot treningowy, do testu. Wszystkie poruszają się losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32. Zwykły model widzi te same odcinki czasu trzy razy, bo kroki jego treningu są tańsze, a dostrajamy go ze współczynnikiem, który służył mu najlepiej.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -691,17 +692,17 @@ table([(name, *error) for name, error in felt.items()], [t("squared error after 
 guess.compare(100 * (1 - felt["MAML"][1] / felt["MAML"][0]))
 
 # %% [markdown] lang="en"
-# Before the step the MAML model is the worse one, as in the example by hand; one step on 1.6 seconds takes it far below the plain model, however long that one is fine-tuned. The same command turns a joint forwards in one robot and backwards in the next, and no single state tells which robot it is: here, too, the tasks contradict each other, and their mean is no good start.
+# Before the step the MAML model is the worse one, as in the example by hand; one step on 1.6 seconds takes it far below the plain model, after whichever of the five steps one stops. The same command turns a joint forwards in one robot and backwards in the next, and no single state tells which robot it is: here, too, the tasks contradict each other, and their mean is no good start.
 #
 # ## Exercises
 #
-# **1. The inner step.** `loss` is a function of the weights, `params` a dict of named tensors with `requires_grad`, `inner_lr` is $\alpha$. Return the adapted weights $\theta' = \theta - \alpha \nabla L(\theta)$ as a dict with the same names, so that a gradient can flow back through them to `params`, Hessian and all. (`torch.func.grad` or `torch.autograd.grad`, as you like.)
+# **1. The inner step.** `loss(params)` is a scalar, `params` a dict of named tensors with `requires_grad`, `inner_lr` is $\alpha$. Return the adapted weights $\theta' = \theta - \alpha \nabla L(\theta)$ as a dict with the same names, so that a gradient can flow back through them to `params`, Hessian and all. (`torch.func.grad` or `torch.autograd.grad`, as you like.)
 # %% [markdown] lang="pl"
-# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; jeden krok na 1,6 sekundy sprowadza jego błąd znacznie poniżej błędu zwykłego modelu, jakkolwiek długo by tamten dostrajać. To samo polecenie obraca staw w jednym robocie do przodu, a w drugim do tyłu, i żaden pojedynczy stan nie mówi, który to robot: także tu zadania sobie przeczą, a ich średnia nie jest dobrym startem.
+# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; jeden krok na 1,6 sekundy sprowadza jego błąd znacznie poniżej błędu zwykłego modelu, po którymkolwiek z pięciu kroków by się zatrzymać. To samo polecenie obraca staw w jednym robocie do przodu, a w drugim do tyłu, i żaden pojedynczy stan nie mówi, który to robot: także tu zadania sobie przeczą, a ich średnia nie jest dobrym startem.
 #
 # ## Ćwiczenia
 #
-# **1. Krok wewnętrzny.** `loss` jest funkcją wag, `params` słownikiem nazwanych tensorów z `requires_grad`, a `inner_lr` to $\alpha$. Zwróć dostosowane wagi $\theta' = \theta - \alpha \nabla L(\theta)$ jako słownik o tych samych nazwach, tak żeby gradient mógł przez nie wrócić do `params` razem z hesjanem. (Możesz użyć `torch.func.grad` albo `torch.autograd.grad`.)
+# **1. Krok wewnętrzny.** `loss(params)` to liczba, `params` to słownik nazwanych tensorów z `requires_grad`, a `inner_lr` to $\alpha$. Zwróć dostosowane wagi $\theta' = \theta - \alpha \nabla L(\theta)$ jako słownik o tych samych nazwach, tak żeby gradient mógł przez nie wrócić do `params` razem z hesjanem. (Możesz użyć `torch.func.grad` albo `torch.autograd.grad`.)
 
 # %% tags=["exercise"]
 def inner_step(loss, params, inner_lr):
@@ -724,9 +725,9 @@ def inner_step(loss, params, inner_lr):
 
 
 # %% [markdown] lang="en"
-# **2. The Hessian that nobody writes down.** `loss` is the support loss, a function of one vector `theta`; `v` stands for $\nabla L_Q(\theta')$. Return the meta-gradient $(I - \alpha H)\, v$, with $H = \nabla^2 L_S(\theta)$ and `inner_lr` for $\alpha$, without ever making the matrix $H$.
+# **2. The Hessian that nobody writes down.** `loss` is the support loss, a function of one vector `theta`; `v`, a constant vector of the same length, stands for $\nabla L_Q(\theta')$. Return the meta-gradient $(I - \alpha H)\, v$, with $H = \nabla^2 L_S(\theta)$ and `inner_lr` for $\alpha$, without ever making the matrix $H$.
 # %% [markdown] lang="pl"
-# **2. Hesjan, którego nikt nie wypisuje.** `loss` to strata na zbiorze wsparcia, funkcja jednego wektora `theta`; `v` to $\nabla L_Q(\theta')$. Zwróć metagradient $(I - \alpha H)\, v$, gdzie $H = \nabla^2 L_S(\theta)$, a `inner_lr` to $\alpha$, nie tworząc w ogóle macierzy $H$.
+# **2. Hesjan, którego nikt nie wypisuje.** `loss` to strata na zbiorze wsparcia, funkcja jednego wektora `theta`; `v`, stały wektor tej samej długości, to $\nabla L_Q(\theta')$. Zwróć metagradient $(I - \alpha H)\, v$, gdzie $H = \nabla^2 L_S(\theta)$, a `inner_lr` to $\alpha$, nie tworząc w ogóle macierzy $H$.
 
 # %% tags=["exercise"]
 def meta_gradient_of_step(loss, theta, v, inner_lr):
@@ -756,8 +757,8 @@ def meta_gradient_of_step(loss, theta, v, inner_lr):
 # %% tags=["quiz"]
 quiz(
     Quiz(
-        t("In one direction the loss of a task has the curvature $a = 1/\\alpha$. What does the meta-gradient say about the start in that direction?",
-          "W pewnym kierunku strata zadania ma krzywiznę $a = 1/\\alpha$. Co mówi metagradient o starcie w tym kierunku?"),
+        t("The loss of a task is quadratic, and along one eigenvector of its Hessian the curvature is $a = 1/\\alpha$. What does the meta-gradient say about the start in that direction?",
+          "Strata zadania jest kwadratowa, a wzdłuż pewnego wektora własnego jej hesjanu krzywizna wynosi $a = 1/\\alpha$. Co mówi metagradient o starcie w tym kierunku?"),
         [
             (t("Move it to the task's minimum: the loss is steep there.", "Przesuń go do minimum zadania: strata jest tam stroma."), False,
              t("That is what joint training says.", "Tak mówi trening łączny.")),
@@ -797,9 +798,9 @@ quiz(
             (t("MAML, because the task is few-shot.", "Od MAML, bo to zadanie na kilku przykładach."), False,
              t("That means a second training with second derivatives; measure first whether it gains anything.", "To drugi trening, z drugimi pochodnymi; najpierw zmierz, czy coś dzięki niemu zyskasz.")),
             (t("Fine-tune all weights for as long as the support loss falls.", "Dostrajasz wszystkie wagi tak długo, jak maleje strata na zbiorze wsparcia."), False,
-             t("Five images determine a head, not a hundred thousand weights.", "Pięć obrazów wyznaczy głowicę, a nie sto tysięcy wag.")),
+             t("It may work as well, as in the table, but it costs training and a rate to choose, and a falling support loss on five images says nothing about new ones. Measure prototypes first.", "Może się udać, jak w tabeli, ale kosztuje trening i dobór współczynnika, a malejąca strata na pięciu obrazach nic nie mówi o nowych. Najpierw zmierz prototypy.")),
             (t("Prototypes on its features.", "Od prototypów na jej cechach."), True,
-             t("Yes: nothing to train, and hard to beat. MAML earns its price where more than the head must change.", "Tak: nie trzeba nic trenować, a trudno o lepszy wynik. MAML jest wart swojej ceny tam, gdzie musi się zmienić więcej niż głowica.")),
+             t("Yes: nothing to train, and close to the best. MAML earns its price where more than the head must change.", "Tak: niczego nie trzeba trenować, a wynik jest bliski najlepszego. MAML jest wart swojej ceny tam, gdzie musi się zmienić więcej niż głowica.")),
         ],
     ),
 )
@@ -808,17 +809,17 @@ quiz(
 # ## What we saw
 #
 # - The meta-gradient is $(I - \alpha H) \nabla L_Q(\theta')$; first order leaves out $H$ and keeps half of what MAML adds to joint training, to first order in $\alpha$.
-# - By hand, joint training, first order and MAML went three different ways from one point. Joint training is good on average, MAML after a step: on sine curves one step took its error to a fraction, with a curvature of about $1/\alpha$ in the steepest direction.
+# - By hand, joint training, first order and MAML went three different ways from one point. Joint training is good on average, MAML after a step: on sine curves one step took its error to a fraction, with a curvature somewhat above $1/\alpha$ in the steepest direction.
 # - On unseen scripts a plain classifier was as good as MAML, fine-tuned or by prototypes: the features do the work. MAML pays where tasks contradict each other, as with curves or damaged robots.
 # - learn2learn computes the same meta-gradient. Batching by `vmap` pays where operations are small.
-# - At another rate or with inputs never seen MAML's start does harm; curves never seen it can learn.
+# - At another rate or with inputs never seen MAML's start does harm; but it can learn curves never seen before.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
 # %% [markdown] lang="pl"
 # ## Podsumowanie
 #
 # - Metagradient to $(I - \alpha H) \nabla L_Q(\theta')$; pierwszy rząd pomija $H$ i, z dokładnością do pierwszego rzędu względem $\alpha$, zachowuje połowę tego, co MAML dodaje do treningu łącznego.
-# - W przykładzie ręcznym trening łączny, pierwszy rząd i MAML poszły z jednego punktu w trzy różne strony. Trening łączny jest dobry średnio, MAML po kroku: na sinusoidach jeden krok zmniejszył jego błąd do ułamka, przy krzywiźnie około $1/\alpha$ w najbardziej stromym kierunku.
+# - W przykładzie ręcznym trening łączny, pierwszy rząd i MAML poszły z jednego punktu w trzy różne strony. Trening łączny jest dobry średnio, MAML po kroku: na sinusoidach jeden krok zmniejszył jego błąd do ułamka, przy krzywiźnie nieco powyżej $1/\alpha$ w najbardziej stromym kierunku.
 # - Na nieznanych pismach zwykły klasyfikator był równie dobry jak MAML, dostrojony albo z prototypami: robotę wykonują cechy. MAML opłaca się tam, gdzie zadania sobie przeczą, jak krzywe albo uszkodzone roboty.
 # - learn2learn oblicza ten sam metagradient. Liczenie wielu zadań naraz przez `vmap` opłaca się tam, gdzie operacje są małe.
 # - Z innym współczynnikiem albo na wejściach nigdy niewidzianych start MAML szkodzi; krzywych nigdy niewidzianych potrafi się nauczyć.
