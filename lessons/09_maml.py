@@ -543,8 +543,7 @@ live = {"second order": accuracies(meta_reader.model, 0.4), "pretrained": accura
 readers = names | {"pretrained": t("classifier, fine-tuned", "klasyfikator dostrojony"), "prototypes": t("classifier, prototypes", "klasyfikator, prototypy")}
 table([(readers[m], *(live[m][k] if m in live else None for k in (1, 3)), *(mean_pm(np.array(runs)[:, min(k, len(runs[0]) - 1)]) for k in (1, 5))) for m in ("second order", "first order", "ANIL", "pretrained", "prototypes") for runs in [record.results["glyphs"]["accuracy"][m]]],
       [t("accuracy", "dokładność"), t("live: 1 step", "na żywo: 1 krok"), t("3 steps", "3 kroki"), t("recorded: 1 step", "zapisane: 1 krok"), t("5 steps", "5 kroków")])
-gap = live["second order"][3] - live["pretrained"][3]
-guess.compare(0 if gap > 0.05 else 1 if gap > 0.02 else 2)
+guess.compare(0 if (gap := live["second order"][3] - live["pretrained"][3]) > 0.05 else 1 if gap > 0.02 else 2)
 
 # %% [markdown] lang="en"
 # The plain classifier, trained in less time, is as good as MAML or better; and the nearest prototype, which adapts nothing at all, keeps up. The recorded runs confirm it: ten seeds, 600 episodes each, MAML with 400 meta-steps; the others with as many steps as fit into about the same time.
