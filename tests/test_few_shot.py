@@ -1,6 +1,7 @@
 """Few-shot learning: prototypes and distances against their definitions, fair episodes, and scores that are known."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -271,7 +272,11 @@ def test_only_the_encoder_has_parameters():
         ((torch.rand(4, 2), torch.arange(3), torch.rand(3, 2)), r"labels \(3,\)"),
         ((torch.rand(4, 2), torch.rand(4), torch.rand(3, 2)), "labels are torch.float32; integers"),
         ((torch.rand(4, 2, 1, 1), torch.rand(3, 2, 1, 1), 4, 1), r"end the encoder by nn.Flatten\(\)"),
-        ((torch.rand(0, 2), torch.rand(3, 2), 0, 1), r"shape \(0, 2\)"),
+        ((torch.rand(0, 2), torch.arange(0), torch.rand(3, 2)), r"shape \(0, 2\)"),
+        ((torch.rand(0, 2), torch.rand(3, 2), 0, 1), "n_way is 0; give an integer of 1 or more"),
+        ((torch.rand(0, 2), torch.rand(3, 2), 5, 0), "n_support is 0; give an integer of 1 or more"),
+        ((torch.rand(4, 2), torch.rand(3, 2), 4.0, 1), r"n_way is 4\.0; give an integer"),
+        ((torch.rand(4, 2), torch.rand(3, 2), -2, -2), "n_way is -2; give an integer"),
         ((torch.ones(2, 2, dtype=torch.uint8), torch.ones(1, 2, dtype=torch.uint8), 2, 1), "uint8; floats"),
     ],
 )
@@ -281,12 +286,33 @@ def test_episodes_that_do_not_fit_are_refused(arguments, words):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "named", "kinds"),
+    [
+        ((), {}, r"\(Tensor\)"),
+        ((torch.rand(3, 2),), {}, r"\(Tensor, Tensor\)"),
+        ((torch.rand(3, 2), 4), {}, r"\(Tensor, Tensor, int\)"),
+        (([0, 1, 2, 3], torch.rand(3, 2)), {}, r"\(Tensor, list, Tensor\)"),
+        (([[0.0, 1.0]], 4, 1), {}, r"\(Tensor, list, int, int\)"),
+        ((torch.arange(4), torch.rand(3, 2), 4, 1), {}, r"\(Tensor, Tensor, Tensor, int, int\)"),
+        ((torch.rand(3, 2),), {"n_way": 4}, r"\(Tensor, Tensor, n_way: int\)"),
+        ((torch.rand(3, 2),), {"query": torch.rand(3, 2), "size": 4}, r"\(Tensor, Tensor, query: Tensor, size: int\)"),
+        ((torch.arange(4),), {"support_labels": torch.arange(4)}, r"\(Tensor, Tensor, support_labels: Tensor\)"),
+    ],
+)
+def test_arguments_of_neither_form_are_told_both(arguments, named, kinds):
+    words = r"; give \(support, query, n_way, n_support\) or \(support, support_labels, query\), where .* tensors"
+    with pytest.raises(TypeError, match=f"the arguments are {kinds}{words}"):
+        IDENTITY(torch.rand(4, 2), *arguments, **named)
+
+
+@pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"distance": "manhattan"}, "'manhattan'; give one of 'euclidean', 'cosine'"),
-        ({"scale": 0.0}, "scale is 0.0; give a number above 0"),
+        ({"scale": 0.0}, "scale is 0.0; give a finite number above 0"),
         ({"scale": -1.0}, "scale is -1.0"),
         ({"scale": math.nan}, "scale is nan"),
+        ({"scale": math.inf}, "scale is inf"),
     ],
 )
 def test_impossible_settings_are_refused(settings, words):
@@ -308,6 +334,12 @@ def test_the_linear_classifier_is_a_start_to_train_from():
     assert (layer.in_features, layer.out_features) == (5, 3)
     layer(torch.rand(2, 5)).sum().backward()
     assert layer.weight.grad is not None and prototypes.grad is None
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5, 1)])
+def test_prototypes_of_another_shape_make_no_classifier(shape):
+    with pytest.raises(ValueError, match=re.escape(f"shape {shape}; (N, D) is needed")):
+        prototype_classifier(torch.rand(shape))
 
 
 # Episodes
@@ -420,10 +452,14 @@ def test_without_groups_classes_of_different_groups_meet():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"n_way": 1}, "n_way is 1; give 2 or more"),
-        ({"n_support": 0}, "n_support is 0; give 1 or more"),
-        ({"n_query": 0}, "n_query is 0; give 1 or more"),
-        ({"episodes": 0}, "episodes is 0; give 1 or more"),
+        ({"n_way": 1}, "n_way is 1; give an integer of 2 or more"),
+        ({"n_support": 0}, "n_support is 0; give an integer of 1 or more"),
+        ({"n_query": 0}, "n_query is 0; give an integer of 1 or more"),
+        ({"episodes": 0}, "episodes is 0; give an integer of 1 or more"),
+        ({"n_way": 2.0}, r"n_way is 2\.0; give an integer"),
+        ({"n_support": 1.5}, r"n_support is 1\.5; give an integer"),
+        ({"n_query": "3"}, "n_query is '3'; give an integer"),
+        ({"episodes": 1e3}, r"episodes is 1000\.0; give an integer"),
         ({"n_way": 6}, "n_way is 6, but there are 5 classes; give a smaller n_way"),
         ({"n_support": 10, "n_query": 9}, r"class -2 has 18 examples, but n_support \+ n_query is 10 \+ 9; .* leave"),
         ({"labels": LABELS.float()}, "labels are torch.float32; integers are needed"),
@@ -447,6 +483,14 @@ def test_the_class_that_is_too_small_is_named():
     labels = torch.tensor([4] * 20 + [-8] * 5 + [6] * 9)
     with pytest.raises(ValueError, match=r"class -8 has 5 examples, but n_support \+ n_query is 1 \+ 15"):
         EpisodeSampler(labels, 2)
+
+
+def test_a_class_may_be_too_small_in_a_group_that_is_left_out():
+    labels = torch.tensor([4] * 5 + [-8] * 2 + [6] * 5 + [9] * 4)
+    for drawn in EpisodeSampler(labels, 2, 1, 3, groups=torch.where(labels == -8, 1, 0), episodes=20):
+        assert set(drawn.classes.tolist()) <= {4, 6, 9}
+    with pytest.raises(ValueError, match="class -8 has 2 examples"):
+        EpisodeSampler(labels, 2, 1, 3, groups=torch.where(labels <= 4, 1, 0))
 
 
 # Evaluation
@@ -506,6 +550,18 @@ def test_the_interval_is_that_of_a_mean():
     assert scores.interval == pytest.approx(1.96 * np.std(values.numpy(), ddof=1) / 600**0.5)
 
 
+def test_one_accuracy_has_a_mean_but_no_interval():
+    scores = evaluated(IDENTITY, *clouds(0.1), episodes=1)
+    assert scores.mean == 1
+    with pytest.raises(ValueError, match="one accuracy has no interval; evaluate two episodes or more"):
+        _ = scores.interval
+
+
+def test_scores_may_be_compared_and_be_keys():
+    one, other = EpisodeScores(torch.rand(3)), EpisodeScores(torch.rand(3))
+    assert one == one and one != other and len({one, other}) == 2
+
+
 def test_the_interval_holds_the_true_accuracy_about_95_times_in_100():
     generator = torch.Generator().manual_seed(0)
     held = 0
@@ -549,13 +605,41 @@ def test_nothing_is_kept_for_gradients():
     assert not any(log_p.requires_grad for log_p in seen) and torch.is_grad_enabled()
 
 
-def test_inputs_without_labels_and_a_single_episode_are_refused():
+def test_inputs_without_labels_are_refused():
     features, labels = clouds(1)
-    words = "199 inputs, 200 labels and 600 episodes; as many inputs as labels are needed, and two episodes"
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match="199 inputs and 200 labels; as many inputs as labels are needed"):
         evaluated(IDENTITY, features[1:], labels)
-    with pytest.raises(ValueError, match="200 inputs, 200 labels and 1 episodes"):
-        evaluated(IDENTITY, features, labels, episodes=1)
+
+
+@pytest.mark.parametrize(
+    ("shape_of", "words"),
+    [
+        (lambda scores: scores[:, :4], r"\(75, 4\); \(75, 5\) is needed, a row for each query example"),
+        (lambda scores: scores[:1], r"\(1, 5\); \(75, 5\)"),
+        (lambda scores: scores.T, r"\(5, 75\); \(75, 5\)"),
+        (lambda scores: scores.argmax(1), r"\(75,\); \(75, 5\)"),
+    ],
+)
+def test_scores_of_another_shape_are_refused(shape_of, words):
+    with pytest.raises(ValueError, match=f"scores have shape {words}"):
+        evaluated(lambda *parts: shape_of(IDENTITY(*parts)), *clouds(1), episodes=2)
+
+
+def test_a_score_that_is_not_a_number_is_no_answer():
+    features, labels = clouds(1)
+    features[3] = math.nan
+    with pytest.raises(FloatingPointError, match="a score is NaN; look for NaN in the inputs"):
+        evaluated(IDENTITY, features, labels, episodes=100)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_classifier_gets_all_on_the_device_of_the_inputs(device):
+    def classify(*parts):
+        assert {part.device.type for part in parts} == {device}
+        return IDENTITY(*parts)
+
+    features, labels = clouds(1)
+    evaluated(classify, features.to(device), labels, episodes=2)
 
 
 def test_features_of_a_pretrained_network_do():

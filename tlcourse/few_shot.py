@@ -13,6 +13,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -76,15 +77,15 @@ class PrototypicalNetwork(nn.Module):
             softmax is never sure with a scale of 1; 10 is common.
 
     Raises:
-        ValueError: an unknown distance, or a scale that is not above 0.
+        ValueError: an unknown distance, or a scale that is no finite number above 0.
     """
 
     def __init__(self, encoder: nn.Module, distance: str = "euclidean", scale: float = 1.0):
         super().__init__()
         if distance not in DISTANCES:
             raise ValueError(f"distance is {distance!r}; give one of {', '.join(map(repr, DISTANCES))}")
-        if not scale > 0:  # also true of NaN
-            raise ValueError(f"scale is {scale}; give a number above 0")
+        if not 0 < scale < math.inf:  # also true of NaN
+            raise ValueError(f"scale is {scale}; give a finite number above 0")
         self.encoder, self.distance, self.scale = encoder, distance, scale
 
     def forward(self, support: Tensor, *args, **kwargs) -> Tensor:
@@ -102,12 +103,23 @@ class PrototypicalNetwork(nn.Module):
             support_labels: (n,).
 
         Raises:
-            ValueError: shapes or labels that do not fit.
+            TypeError: arguments of neither form.
+            ValueError: shapes, labels or numbers that do not fit.
         """
-        form = self._by_labels if len(args) + len(kwargs) == 2 else self._class_by_class
-        return form(support, *args, **kwargs)
+        names = {2: ("support_labels", "query"), 3: ("query", "n_way", "n_support")}.get(len(args) + len(kwargs), ())
+        given = dict(zip(names, args, strict=False)) | kwargs
+        tensors = support, given.get("query"), given.get("support_labels", support)
+        if not names or set(given) != set(names) or not all(isinstance(part, Tensor) for part in tensors):
+            kinds = [type(part).__name__ for part in (support, *args)]
+            kinds += [f"{name}: {type(part).__name__}" for name, part in kwargs.items()]
+            raise TypeError(
+                f"the arguments are ({', '.join(kinds)}); give (support, query, n_way, n_support) or (support, "
+                "support_labels, query), where support, query and support_labels are tensors"
+            )
+        return (self._by_labels if len(names) == 2 else self._class_by_class)(support, **given)
 
     def _class_by_class(self, support: Tensor, query: Tensor, n_way: int, n_support: int) -> Tensor:
+        _check_counts(1, n_way=n_way, n_support=n_support)
         if len(support) != n_way * n_support:
             raise ValueError(
                 f"support has {len(support)} examples, but n_way · n_support is {n_way} · {n_support}; "
@@ -134,7 +146,12 @@ def prototype_classifier(prototypes: Tensor) -> nn.Linear:
         -||z - c_k||² = 2 <c_k, z> - ||c_k||² - ||z||²,   so   w_k = 2 c_k,   b_k = -||c_k||²
 
     as ||z||² is the same for every class (Snell et al. 2017, section 2.4).
+
+    Raises:
+        ValueError: prototypes of another shape.
     """
+    if prototypes.ndim != 2:
+        raise ValueError(f"prototypes have shape {tuple(prototypes.shape)}; (N, D) is needed")
     layer = nn.Linear(*reversed(prototypes.shape), dtype=prototypes.dtype, device=prototypes.device)
     with torch.no_grad():
         layer.weight.copy_(2 * prototypes)
@@ -165,7 +182,8 @@ class EpisodeSampler:
         n_way, n_support, n_query: N, K, and the number of query examples of a class.
         episodes: how many there are.
         groups: another label for each example (n,), such as the script of a character. All classes of an episode are
-            then of one group, drawn in proportion to its number of classes; groups of fewer than n_way are left out.
+            then of one group, drawn in proportion to its number of classes; groups of fewer than n_way are left out,
+            whatever the size of their classes.
         seed: of the draws.
 
     Raises:
@@ -197,6 +215,13 @@ class EpisodeSampler:
         if not self._pools:
             where = "there are" if groups is None else "the largest group has"
             raise ValueError(f"n_way is {n_way}, but {where} {max(map(len, pools))} classes; give a smaller n_way")
+        kept = torch.cat(self._pools)
+        smallest = kept[sizes[kept].argmin()]
+        if sizes[smallest] < n_support + n_query:
+            raise ValueError(
+                f"class {self._classes[smallest]} has {sizes[smallest]} examples, but n_support + n_query is "
+                f"{n_support} + {n_query}; give fewer, or leave out the classes that are too small"
+            )
 
     def __len__(self) -> int:
         return self.episodes
@@ -224,7 +249,7 @@ class EpisodeSampler:
         return keys.argsort(1)[:, : self.n_support + self.n_query]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EpisodeScores:
     """The accuracy of each episode, (E,), from 0 to 1."""
 
@@ -236,7 +261,13 @@ class EpisodeScores:
 
     @property
     def interval(self) -> float:
-        """Half the width of the mean's 95 % confidence interval, 1.96 s / sqrt(E), over the draw of the episodes."""
+        """Half the width of the mean's 95 % confidence interval, 1.96 s / sqrt(E), over the draw of the episodes.
+
+        Raises:
+            ValueError: there is one episode only.
+        """
+        if len(self.accuracies) < 2:
+            raise ValueError("one accuracy has no interval; evaluate two episodes or more")
         return 1.96 * self.accuracies.std().item() / math.sqrt(len(self.accuracies))
 
 
@@ -253,24 +284,37 @@ def evaluate_episodes(
     Args:
         classify: support (n, …), support_labels (n,) and query (M, …) to scores (M, N), of which the largest is the
             answer, such as a `PrototypicalNetwork`. A module is put into evaluation mode and back.
-        inputs: (n, …), those whose labels the sampler has. An image is in many episodes, so it saves time to encode
-            all of them once, and to classify features by `PrototypicalNetwork(nn.Identity())`.
+        inputs: (n, …), those whose labels the sampler has, on the device of the classifier. An image is in many
+            episodes, so it saves time to encode all of them once, and to classify features by
+            `PrototypicalNetwork(nn.Identity())`.
         sampler: of the episodes.
 
     Raises:
-        ValueError: inputs and the sampler's labels differ in number, or there are fewer than two episodes.
+        ValueError: inputs and the sampler's labels differ in number, or scores are not (M, N).
+        FloatingPointError: a score is NaN.
     """
-    if len(inputs) != sampler.examples or len(sampler) < 2:
+    if len(inputs) != sampler.examples:
         raise ValueError(
-            f"there are {len(inputs)} inputs, {sampler.examples} labels and {len(sampler)} episodes; as many inputs as "
-            "labels are needed, and two episodes for an interval"
+            f"there are {len(inputs)} inputs and {sampler.examples} labels; as many inputs as labels are needed"
         )
     accuracies = []
     with evaluation_mode(classify) if isinstance(classify, nn.Module) else contextlib.nullcontext():
         for episode in tqdm(sampler, desc="episodes", leave=False, delay=1, disable=not progress):
-            scores = classify(inputs[episode.support], episode.support_labels, inputs[episode.query])
+            support_labels = episode.support_labels.to(inputs.device)
+            scores = classify(inputs[episode.support], support_labels, inputs[episode.query])
+            _check_scores(scores, len(episode.query), sampler.n_way)
             accuracies.append((scores.argmax(1).cpu() == episode.query_labels).float().mean())
     return EpisodeScores(torch.stack(accuracies))
+
+
+def _check_scores(scores: Tensor, queries: int, n_way: int) -> None:
+    if scores.shape != (queries, n_way):
+        raise ValueError(
+            f"scores have shape {tuple(scores.shape)}; ({queries}, {n_way}) is needed, a row for each query example "
+            "and a column for each class"
+        )
+    if scores.isnan().any():
+        raise FloatingPointError("a score is NaN; look for NaN in the inputs and in the classifier's weights")
 
 
 def _check_support(features: Tensor, labels: Tensor) -> None:
@@ -289,14 +333,17 @@ def _check_integers(name: str, labels: Tensor) -> None:
         raise ValueError(f"{name} are {labels.dtype}; integers are needed")
 
 
+def _check_counts(least: int, **counts: int) -> None:
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < least:
+            raise ValueError(f"{name} is {count!r}; give an integer of {least} or more")
+
+
 def _check_sampler(
     labels: Tensor, n_way: int, n_support: int, n_query: int, episodes: int, groups: Tensor | None
 ) -> None:
-    for name, value, least in (
-        ("n_way", n_way, 2), ("n_support", n_support, 1), ("n_query", n_query, 1), ("episodes", episodes, 1)
-    ):  # fmt: skip
-        if value < least:
-            raise ValueError(f"{name} is {value}; give {least} or more")
+    _check_counts(2, n_way=n_way)
+    _check_counts(1, n_support=n_support, n_query=n_query, episodes=episodes)
     if labels.ndim != 1 or len(labels) == 0:
         raise ValueError(f"labels have shape {tuple(labels.shape)}; one label for each example, (n,), is needed")
     _check_integers("labels", labels)
@@ -306,14 +353,6 @@ def _check_sampler(
                 f"groups have shape {tuple(groups.shape)} and labels {tuple(labels.shape)}; give one for each"
             )
         _check_integers("groups", groups)
-    classes, sizes = labels.unique(return_counts=True)
-    smallest = int(sizes.argmin())
-    if sizes[smallest] < n_support + n_query:
-        raise ValueError(
-            f"class {classes[smallest]} has {sizes[smallest]} examples, but n_support + n_query is {n_support} + "
-            f"{n_query}; give fewer, or leave out the classes that are too small"
-        )
-    if groups is not None:
         pairs = torch.stack([labels.cpu().long(), groups.cpu().long()], 1).unique(dim=0)
-        if len(pairs) > len(classes):
+        if len(pairs) > len(labels.unique()):
             raise ValueError("examples of one class are in several groups; a group must hold whole classes")
