@@ -1,4 +1,4 @@
-"""Glyphs: what is drawn, by whom, again, and never alike across scripts; folders of characters and Omniglot."""
+"""Glyphs: what is drawn, by whom, again, and without the closest lookalikes; folders of characters and Omniglot."""
 
 import urllib.error
 
@@ -113,7 +113,7 @@ def test_a_drawer_has_one_face_for_all_letters_that_it_has(monkeypatch):
     monkeypatch.setattr(module, "_draw", draw)
     names = glyphs(["Greek", "Hebrew"], 40).names
     in_all_faces = [faces for name, faces in zip(names, drawn, strict=True) if len(module._faces_with(name)) == 5]
-    assert 20 < len(in_all_faces) < len(names), "Hebrew is not in all of them"
+    assert 20 < len(in_all_faces) < len(names), "Hebrew is in two of them"
     assert len(in_all_faces[0].unique()) == 5
     assert all(torch.equal(faces, in_all_faces[0]) for faces in in_all_faces)
 
@@ -129,21 +129,46 @@ def test_held_out_scripts_are_others_than_those_of_training():
 def test_there_are_about_as_many_characters_as_in_omniglot():
     training, held_out = glyphs(drawers=1), glyphs(HELD_OUT, 1)
     assert set(training.scripts) == set(TRAINING) and set(held_out.scripts) == set(HELD_OUT)
-    assert len(training.names) > 800 and len(held_out.names) > 400
+    assert abs(len(training.names) - 949) < 20 and abs(len(held_out.names) - 446) < 20, "more or less, see ALIKE"
     assert all(held_out.scripts.count(script) >= 5 for script in HELD_OUT), "enough for 5 ways within a script"
     assert not set(training.names) & set(held_out.names)
-    assert glyphs([*HELD_OUT, *TRAINING], 1).names == training.names + held_out.names
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_no_held_out_letter_looks_like_one_that_was_trained_on():
+def test_most_held_out_scripts_are_in_two_or_three_faces():
+    held_out = glyphs(HELD_OUT, 1)
+    faces = {script: set() for script in HELD_OUT}
+    for name, script in zip(held_out.names, held_out.scripts, strict=True):
+        faces[script].add(len(module._faces_with(name)))
+    assert sum(numbers <= {2, 3} for numbers in faces.values()) > len(HELD_OUT) / 2, faces
+    assert faces["Hebrew"] == {2}
+
+
+def test_the_order_of_the_scripts_does_not_matter(some):
+    other = glyphs(SOME[::-1])
+    assert other.names == some.names and torch.equal(other.images, some.images)
+
+
+def test_how_a_letter_is_drawn_depends_on_those_before_it(some):
+    hebrew, ogham = glyphs(["Hebrew"]), glyphs(["Ogham"])
+    assert torch.equal(hebrew.images, some.images[: len(hebrew.images)])
+    assert not torch.equal(ogham.images, some.images[len(hebrew.images) :])
+
+
+def test_characters_may_be_compared_and_be_keys(some):
+    other = Characters(some.images, some.labels, some.names, some.scripts)
+    assert some == some and some != other and len({some, other}) == 2
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_no_two_letters_correlate_above_the_threshold_in_the_first_face():
     letters = glyphs([*TRAINING, *HELD_OUT], 1)
     pictures = np.stack([module._picture("DejaVuSans", letter) for letter in letters.names])
     coarse = pictures.reshape(-1, 16, 4, 16, 4).mean((2, 4)).reshape(-1, 256)
     correlation = np.corrcoef(coarse) - 2 * np.eye(len(coarse))
     training = np.isin(letters.scripts, TRAINING)
-    assert 0.8 < correlation[training][:, ~training].max() < ALIKE + 1e-4
-    assert correlation.max() < ALIKE + 1e-4, "nor does any letter look like any other"
+    assert correlation.max() < ALIKE + 1e-4, "the closest lookalikes are left out"
+    assert correlation[training][:, ~training].max() > 0.8, "similar letters remain, of other scripts too"
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -28,10 +28,14 @@ FACES = "DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "DejaV
 """The first of them has every letter, the others have many."""
 
 ALIKE = 0.95
-"""Two letters are one character when their pictures correlate more than this, as Latin A, Greek Α and Cyrillic А do."""
+"""Two letters are one character when their pictures correlate more than this, as Latin A, Greek Α and Cyrillic А do.
+
+The pictures are those of the first face. Other versions of FreeType or Pillow may draw them a little otherwise, and so
+move a letter across the threshold.
+"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Characters:
     """Images of C characters.
 
@@ -56,14 +60,17 @@ class Characters:
 def glyphs(scripts: Sequence[str] = TRAINING, drawers: int = 20, *, seed: int = 0) -> Characters:
     """Letters of the scripts, each drawn once by every drawer.
 
-    A drawer has a pen, a slant and a face of `FACES` as a model (another one, where it lacks the letter). Each drawing
-    is turned by up to 15 degrees, stretched, shifted and bent a little besides. Of letters that look alike only the
-    first is kept, `TRAINING` before `HELD_OUT`: no letter of a held-out script looks like one that was trained on.
+    A drawer has a pen, a slant and a face of `FACES` as a model. A letter that is not in all of them is drawn after
+    those that have it; most held-out scripts are in two or three. Each drawing is turned by up to 15 degrees,
+    stretched, shifted and bent a little besides. Of letters that look alike only the first is kept, `TRAINING` before
+    `HELD_OUT`: no two correlate above `ALIKE` in the first face, so the closest lookalikes are left out, within a
+    script and across scripts. Letters that are similar remain.
 
     Args:
-        scripts: `TRAINING`, `HELD_OUT`, or a list of some of them.
+        scripts: `TRAINING`, `HELD_OUT`, or a list of some of them, in any order.
         drawers: how many there are.
-        seed: of the drawers and of what they draw. Which letters there are does not depend on it.
+        seed: of the drawers and of what they draw. Which letters there are does not depend on it. How a letter is drawn
+            depends on the letters before it too, and so on the scripts asked for.
 
     Raises:
         ValueError: an unknown script, none, or no drawer.
