@@ -182,6 +182,12 @@ def test_conv4_refuses_images_of_another_shape(shape):
         conv4(2)(torch.rand(shape))
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
+def test_conv4_refuses_images_that_are_neither_bytes_nor_floats(dtype):
+    with pytest.raises(TypeError, match=f"images are of type {dtype}; give uint8"):
+        conv4(2)(torch.ones(2, 1, 28, 28).to(dtype))
+
+
 def test_conv4_tells_apart_the_channels_it_was_made_for():
     with pytest.raises(ValueError, match=r"shape \(2, 1, 28, 28\); a batch \(B, 3, 28, 28\)"):
         conv4(2, 3)(torch.rand(2, 1, 28, 28))

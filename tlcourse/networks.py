@@ -96,6 +96,7 @@ def conv4(
 
     Raises:
         ValueError: no channels; or, when it is called, images of another shape.
+        TypeError: when it is called, images of another type.
     """
     if channels < 1 or width < 1:
         raise ValueError(f"channels is {channels} and width {width}; 1 or more of both are needed")
@@ -135,7 +136,11 @@ def _scaled(images: Tensor, channels: int) -> Tensor:
     """Bytes to floats in [0, 1], floats as they are."""
     if images.ndim != 4 or images.shape[1:] != (channels, 28, 28):
         raise ValueError(f"images have shape {tuple(images.shape)}; a batch (B, {channels}, 28, 28) is needed")
-    return _unit_range(images, torch.float32) if images.dtype == torch.uint8 else images
+    if images.dtype == torch.uint8:
+        return _unit_range(images, torch.float32)
+    if not images.is_floating_point():
+        raise TypeError(f"images are of type {images.dtype}; give uint8 (0 to 255), or images.float() from 0 to 1")
+    return images
 
 
 def _digits(images: Tensor, channels: int = 1) -> Tensor:
