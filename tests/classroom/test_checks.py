@@ -51,6 +51,9 @@ def test_every_linear_classifier_with_the_softmax_of_the_prototypes_is_right(ans
     [
         (lambda c: (2 * c.T, layer(c)[1]), "The weight has shape (2, 3); (3, 2) is", "Wagi (`weight`) mają kształt"),
         (lambda c: (2 * c, layer(c)[1][:, None]), "The bias has shape (3, 1); (3,) is", "Przesunięcia (`bias`) mają"),
+        (lambda c: (2 * c, ...), "The bias is still `...`; a tensor of shape (3,)", "Przesunięcia (`bias`) to nadal `"),
+        (lambda c: (None, layer(c)[1]), "The weight is `NoneType`; a tensor of shape (3", "Wagi (`weight`) to `None"),
+        (lambda c: (2 * c, 0.0), "The bias has shape (); (3,) is", "Przesunięcia (`bias`) mają kształt ();"),
         (lambda c: (3 * c, layer(c)[1]), "At z = (", "W punkcie z = ("),
         (lambda c: (2 * c, layer(c)[1] * float("nan")), "At z = (", "W punkcie z = ("),
         (lambda c: 2 * c, "Your function returns a tensor of shape (3, 2)", "Twoja funkcja zwraca: tensor o"),
@@ -60,6 +63,24 @@ def test_every_linear_classifier_with_the_softmax_of_the_prototypes_is_right(ans
 def test_another_linear_classifier_is_told_what_is_wrong(lang, answer, english, polish):
     verdict = FEW_SHOT["linear_classifier"].verdict(answer, 0)
     assert verdict.status == "wrong" and verdict.reason.startswith(english if lang == "en" else polish), verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("pooled", "english", "polish"),
+    [
+        (lambda support: support.sum(1), "You add the K examples", "Sumujesz K przykładów"),
+        (lambda support: support.median(1).values, "You take the median", "Bierzesz medianę"),
+        (lambda support: support.mean(0), "You average over the classes", "Uśredniasz po klasach"),
+        (lambda support: support[:, 0], "You use only the first example", "Bierzesz tylko pierwszy przykład"),
+    ],
+)
+def test_what_is_no_mean_of_a_class_is_told(lang, pooled, english, polish):
+    def answer(support, query):
+        return (-torch.cdist(query, pooled(support)).square()).log_softmax(1)
+
+    for seed in range(5):
+        verdict = FEW_SHOT["episode_log_probabilities"].verdict(answer, seed)
+        assert verdict.status == "wrong" and verdict.reason.startswith(english if lang == "en" else polish), verdict
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The exercises of lesson 08."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -20,17 +22,30 @@ Layer = tuple[Tensor, Tensor]
 """The weight (N, D) and the bias (N,) of a linear classifier."""
 
 
+def _numbers(part: Any) -> Any:
+    """A part of a layer in double precision; what is no tensor and makes none, as it is."""
+    try:
+        return torch.as_tensor(part).detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError):  # torch's, by what it was given
+        return part
+
+
 def _same_softmax(expected: Layer, got: Layer) -> str | None:
     """Whether two linear classifiers say the same. A number added to all classes' scores changes no probability."""
-    expected, got = (
-        [torch.as_tensor(part).detach().cpu().double() for part in (weight, bias)] for weight, bias in (expected, got)
-    )
+    expected, got = ([_numbers(part) for part in (weight, bias)] for weight, bias in (expected, got))
     for name, wanted, there in zip(("weight", "bias"), expected, got, strict=True):
+        needed, polish_name = tuple(wanted.shape), "Wagi" if name == "weight" else "Przesunięcia"
+        if not isinstance(there, Tensor):
+            verb, polish_verb = ("is still", "to nadal") if there is ... else ("is", "to")
+            shown = "..." if there is ... else type(there).__name__
+            return t(
+                f"The {name} {verb} `{shown}`; a tensor of shape {needed} is needed.",
+                f"{polish_name} (`{name}`) {polish_verb} `{shown}`; potrzebny jest tensor o kształcie {needed}.",
+            )
         if wanted.shape != there.shape:
             return t(
-                f"The {name} has shape {tuple(there.shape)}; {tuple(wanted.shape)} is needed.",
-                f"{'Wagi' if name == 'weight' else 'Przesunięcia'} (`{name}`) mają kształt {tuple(there.shape)}; "
-                f"potrzebny jest {tuple(wanted.shape)}.",
+                f"The {name} has shape {tuple(there.shape)}; {needed} is needed.",
+                f"{polish_name} (`{name}`) mają kształt {tuple(there.shape)}; potrzebny jest {needed}.",
             )
     for z in torch.randn(10, expected[0].shape[1], generator=torch.Generator().manual_seed(0)).double():
         log_p, answer = ((weight @ z + bias).log_softmax(0) for weight, bias in (expected, got))
@@ -53,6 +68,20 @@ EXERCISES = {
                 (
                     "You average over the classes: the prototypes are means over dim 1, the K examples of a class.",
                     "Uśredniasz po klasach: prototypy to średnie po wymiarze 1, czyli po K przykładach klasy.",
+                ),
+            ),
+            Mistake(
+                lambda support, query: (-_squared_distances(support.sum(1, keepdim=True), query)).log_softmax(1),
+                (
+                    "You add the K examples of a class up; the prototype is their mean: divide by K, or call `mean(1)`.",
+                    "Sumujesz K przykładów klasy; prototyp to ich średnia: podziel przez K albo wywołaj `mean(1)`.",
+                ),
+            ),
+            Mistake(
+                lambda support, query: (-_squared_distances(support.median(1, True).values, query)).log_softmax(1),
+                (
+                    "You take the median of a class's examples; the prototype is their mean.",
+                    "Bierzesz medianę przykładów klasy; prototyp to ich średnia.",
                 ),
             ),
             Mistake(
