@@ -8,8 +8,8 @@ networks, ten seeds: accuracy over 600 episodes of scripts never seen, for N = 2
 examples; 5 classes within one script; and 5 of MNIST's ten digits. All three encoders are alike; the two that are
 trained see about as many images. `characters`: prototypical networks trained on 20, 100 and 300 of the 949 training
 characters, on as many images as those of `methods`, five seeds. Always the last step counts. Written to
-data/recorded/few_shot.json after each seed of `methods`, and after `characters`; a part that is not named keeps what is
-recorded there. About 25 minutes of one core.
+data/recorded/few_shot.json after each seed; a part that is named begins anew, one that is not keeps what is recorded
+there. About 25 minutes of one core.
 """
 
 import sys
@@ -56,7 +56,7 @@ def prototypical(images: Tensor, labels: Tensor, seed: int) -> nn.Module:
 
 
 def classifier(images: Tensor, labels: Tensor, seed: int) -> nn.Module:
-    """An encoder trained below a linear classifier of all the characters, on as many images in as many steps."""
+    """An encoder trained below a linear classifier of all the characters, on about as many images in whole epochs."""
     seed_everything(seed)
     encoder = conv4(WIDTH)
     network = nn.Sequential(encoder, nn.Linear(WIDTH, int(labels.max()) + 1))
@@ -109,40 +109,57 @@ def one_seed(seed: int) -> dict[str, dict]:
     return {name: measured(make(known.images, known.labels, seed), new, seed) for name, make in METHODS.items()}
 
 
-def one_number(count: int, seed: int) -> float:
-    """5-way 1-shot accuracy after training on so many characters, drawn at random."""
+def by_characters(seed: int) -> list[float]:
+    """5-way 1-shot accuracy after training on each of `CHARACTERS`, the first so many in a random order."""
     known, new = glyphs(seed=2 * seed), glyphs(HELD_OUT, seed=2 * seed + 1)
-    chosen = torch.randperm(len(known.names), generator=torch.Generator().manual_seed(seed))[:count]
-    part = torch.isin(known.labels, chosen)
-    encoder = prototypical(known.images[part], known.labels[part], seed)
-    return accuracy(predict(encoder, new.images, batch_size=500, device="cpu"), new.labels, 5, 1, seed)
+    order = torch.randperm(len(known.names), generator=torch.Generator().manual_seed(seed))
+    accuracies = []
+    for count in CHARACTERS:
+        part = torch.isin(known.labels, order[:count])
+        encoder = prototypical(known.images[part], known.labels[part], seed)
+        features = predict(encoder, new.images, batch_size=500, device="cpu")
+        accuracies.append(accuracy(features, new.labels, 5, 1, seed))
+    return accuracies
+
+
+def methods_results(runs: list[dict[str, dict]]) -> dict:
+    return {"ways": WAYS, "shots": SHOTS, "runs": {name: [run[name] for run in runs] for name in METHODS}}
+
+
+def characters_results(runs: list[list[float]]) -> dict:
+    return {"characters": CHARACTERS, "accuracy": list(zip(*runs, strict=True))}
+
+
+PARTS = {
+    "methods": (one_seed, SEEDS, methods_results),
+    "characters": (by_characters, CHARACTER_SEEDS, characters_results),
+}
+
+
+def save(results: dict[str, dict]) -> None:
+    seeds = max((part["seeds"] for part in results.values()), key=len)
+    seconds = sum(part.get("seconds", 0.0) for part in results.values())  # parts kept from an older record have none
+    save_record(NAME, __file__, seeds, results, seconds=seconds)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    start = time.perf_counter()
-    parts = ["methods", "characters"]
-    chosen = sys.argv[1:] or parts
-    if unknown := set(chosen) - set(parts):
-        raise SystemExit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
-    results, spent = {}, 0.0
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        raise SystemExit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    results = {}
     if (ROOT / "data" / "recorded" / f"{NAME}.json").exists():
-        results, spent = recorded(NAME).results, recorded(NAME).seconds
-
-    def save() -> None:
-        save_record(NAME, __file__, SEEDS, results, seconds=spent + time.perf_counter() - start)
-
-    if "methods" in chosen:
-        runs = {name: [] for name in METHODS}
-        for seed in tqdm(SEEDS, desc="methods"):
-            for name, run in one_seed(seed).items():
-                runs[name].append(run)
-            results["methods"] = {"ways": WAYS, "shots": SHOTS, "runs": runs}
-            save()
-    if "characters" in chosen:
-        rows = [[one_number(count, seed) for seed in CHARACTER_SEEDS] for count in tqdm(CHARACTERS, desc="characters")]
-        results["characters"] = {"seeds": list(CHARACTER_SEEDS), "characters": CHARACTERS, "accuracy": rows}
-        save()
+        before = recorded(NAME)
+        results = {part: {"seeds": before.seeds} | kept for part, kept in before.results.items() if part not in chosen}
+    for part, (measure, seeds, arranged) in PARTS.items():
+        if part not in chosen:
+            continue
+        start, runs = time.perf_counter(), []
+        for seed in tqdm(seeds, desc=part):
+            runs.append(measure(seed))
+            ran = {"seeds": list(seeds)[: len(runs)], "seconds": time.perf_counter() - start}
+            results[part] = arranged(runs) | ran
+            save(results)
 
 
 if __name__ == "__main__":
