@@ -30,7 +30,7 @@
 #
 # **Po tej lekcji będziesz umieć**
 #
-# - zapisać metagradient razem z hesjanem, obliczyć go ręcznie w dwóch wymiarach i powiedzieć, co pomija pierwszy rząd,
+# - zapisać metagradient razem z hesjanem, obliczyć go ręcznie w dwóch wymiarach i powiedzieć, co pomija przybliżenie pierwszego rzędu,
 # - odróżnić punkt startowy dobry średnio od dobrego po kroku i pokazać, gdzie się rozchodzą,
 # - metatrenować sieć na sinusoidach i na znakach pisma i uczciwie porównać ją z dostrajaniem (ang. *fine-tuning*),
 # - sprawdzić metagradient inną biblioteką i powiedzieć, kiedy opłaca się liczyć wiele zadań naraz,
@@ -91,13 +91,13 @@ SEED = 0
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
-# Gdzie powinna stać stacja pogotowia? Pośrodku między wsiami, podpowiada mapa. Kierowcy się nie zgadzają: w niektóre strony prowadzą autostrady, w inne leśne drogi. Liczy się nie to, jak blisko stoi stacja, tylko gdzie karetka jest **po pięciu minutach**. Stacja powinna więc stać tam, skąd do każdej wsi wolny odcinek jest krótki; autostrada załatwi resztę.
+# Gdzie powinna stać stacja pogotowia? Pośrodku między wsiami, podpowiada mapa. Kierowcy się nie zgadzają: w niektóre strony prowadzą autostrady, w inne leśne drogi. Liczy się nie to, jak blisko stoi stacja, tylko gdzie karetka jest **po pięciu minutach**. Stacja powinna więc stać tam, skąd do żadnej wsi nie trzeba długo jechać przez las; autostrada załatwi resztę.
 #
-# Dotąd w tym kursie zaczynaliśmy od wag, które były dobre *w czymś innym*. **MAML** (ang. *model-agnostic meta-learning*; Finn i in. 2017, [arXiv 1703.03400](https://arxiv.org/abs/1703.03400)) szuka wag tylko w jednym celu: żeby kilka kroków metody gradientu prostego na kilku przykładach *nowego* zadania uczyniło je w nim dobrymi. Przed tymi krokami mogą być złe. Wagi to miejsce na mapie, kroki gradientu to minuty; strome kierunki straty to autostrady, płaskie to leśne drogi. Uczenie się, jak się uczyć, nazywa się **metauczeniem** (ang. *meta-learning*); *model-agnostic* znaczy, że sieć może być dowolna, klasyfikator tak samo jak model robota.
+# Dotąd w tym kursie zaczynaliśmy od wag, które były dobre *w czymś innym*. **MAML** (ang. *model-agnostic meta-learning*; Finn i in. 2017, [arXiv 1703.03400](https://arxiv.org/abs/1703.03400)) szuka wag, od których żąda tylko jednego: po kilku krokach metody gradientu prostego na kilku przykładach *nowego* zadania mają sobie z nim dobrze radzić. Przed tymi krokami mogą być złe. Wagi to miejsce na mapie, kroki gradientu to minuty; strome kierunki straty to autostrady, płaskie to leśne drogi. Uczenie się, jak się uczyć, nazywa się **metauczeniem** (ang. *meta-learning*); *model-agnostic* znaczy, że sieć może być dowolna, klasyfikator tak samo jak model robota.
 #
 # Z lekcji 08 zostają nam słowa: zadanie ma **zbiór wsparcia** (ang. *support set*), czyli kilka przykładów z etykietami, na których się uczymy, oraz **zbiór zapytań** (ang. *query set*), na którym sprawdzamy wynik; taka para to *epizod* (ang. *episode*). *N klas po K przykładów* (ang. *N-way K-shot*) to zadanie, w którym zbiór wsparcia ma N klas i po K przykładów każdej.
 #
-# Najmniejszy przykład z artykułu: zadanie to jedna sinusoida, $y = A \sin(x - \varphi)$, której amplitudę $A$ losujemy z przedziału od 0,1 do 5, a fazę $\varphi$ od 0 do $\pi$, jednostajnie. Dane jest dziesięć jej punktów. Co odpowiada sieć trenowana **łącznie**, czyli po prostu na punktach *wszystkich* sinusoid? Najmniejszy błąd kwadratowy ma w każdym $x$ średnia wszystkich krzywych:
+# Najmniejszy przykład z artykułu: zadanie to jedna sinusoida, $y = A \sin(x - \varphi)$, której amplitudę $A$ losujemy z przedziału od 0,1 do 5, a fazę $\varphi$ od 0 do $\pi$, jednostajnie. Sieć dostaje dziesięć jej punktów. Co odpowiada sieć trenowana **łącznie**, czyli po prostu na punktach *wszystkich* sinusoid? Najmniejszy błąd kwadratowy ma w każdym $x$ średnia wszystkich krzywych:
 #
 # $$\mathbb{E}[y \mid x] = \mathbb{E}[A] \cdot \frac{1}{\pi} \int_0^\pi \sin(x - \varphi)\, \mathrm{d}\varphi = -\frac{5{,}1}{\pi} \cos x \approx -1{,}62 \cos x .$$
 #
@@ -117,7 +117,7 @@ show(fig, alt=t("Twelve grey sine curves of different height and phase, and a th
 #
 # ## The mathematics
 #
-# **The objective.** A task $i$ has the loss $L_{S_i}$ on its support set and $L_{Q_i}$ on its query set. Let $\theta$ be all weights in one long vector. The **inner loop** adapts the start $\theta$ to the task, by gradient descent with the rate $\alpha$; here one step:
+# **The objective.** A task $i$ has the loss $L_{S_i}$ on its support set and $L_{Q_i}$ on its query set. Let $\theta$ be all weights in one long vector. The **inner loop** leaves from the *start* $\theta$ and adapts the weights to the task by gradient descent with the learning rate $\alpha$ (the *inner rate*); here one step:
 #
 # $$\theta_i' = \theta - \alpha \nabla L_{S_i}(\theta) .$$
 #
@@ -153,7 +153,7 @@ show(fig, alt=t("Twelve grey sine curves of different height and phase, and a th
 #
 # ## Matematyka
 #
-# **Funkcja celu.** Zadanie $i$ ma stratę $L_{S_i}$ na swoim zbiorze wsparcia i $L_{Q_i}$ na swoim zbiorze zapytań. Niech $\theta$ będzie długim wektorem wszystkich wag. **Pętla wewnętrzna** (ang. *inner loop*) dostosowuje start $\theta$ do zadania metodą gradientu prostego ze współczynnikiem $\alpha$; tutaj w jednym kroku:
+# **Funkcja celu.** Zadanie $i$ ma stratę $L_{S_i}$ na swoim zbiorze wsparcia i $L_{Q_i}$ na swoim zbiorze zapytań. Niech $\theta$ będzie długim wektorem wszystkich wag. **Pętla wewnętrzna** (ang. *inner loop*) wychodzi z punktu startowego $\theta$ (krótko: *startu*) i dostosowuje wagi do zadania metodą gradientu prostego ze współczynnikiem uczenia $\alpha$ (*współczynnikiem wewnętrznym*); tutaj w jednym kroku:
 #
 # $$\theta_i' = \theta - \alpha \nabla L_{S_i}(\theta) .$$
 #
@@ -175,7 +175,7 @@ show(fig, alt=t("Twelve grey sine curves of different height and phase, and a th
 #
 # $$\big(I - \alpha H(\theta_0)\big) \big(I - \alpha H(\theta_1)\big) \cdots \big(I - \alpha H(\theta_{k-1})\big)\, \nabla L_Q(\theta_k) .$$
 #
-# **Pierwszy rząd**, czyli przybliżenie pierwszego rzędu (ang. *first-order approximation*), pomija wszystkie $H$ i bierze $\nabla L_Q(\theta')$ bez zmian: start idzie tam, dokąd każe gradient zapytań w wagach dostosowanych.
+# **Przybliżenie pierwszego rzędu** (ang. *first-order approximation*; krótko: pierwszy rząd) pomija wszystkie $H$ i bierze $\nabla L_Q(\theta')$ bez zmian: start idzie tam, dokąd każe gradient zapytań w wagach dostosowanych.
 #
 # ### Ręcznie
 #
@@ -202,7 +202,7 @@ guess
 # | first order, $\nabla L(\theta')$ | $(\frac32, \frac32)$ | $(-\frac32, -\frac32)$ | $(0, 0)$ |
 # | MAML, $(I - \alpha H) \nabla L(\theta')$ | $(\frac98, \frac38)$ | $(-\frac38, -\frac98)$ | $(\frac38, -\frac38)$ |
 #
-# Three methods, three directions. Going against its gradient, joint training moves to the right and down, MAML to the left and up, and first order stays. Where do they end? In one coordinate the gradient is $a (x - h)$, with the home $h$. The step multiplies $x - h$ by $1 - \alpha a$, so first order sees $a (1 - \alpha a)(x - h)$, and the way back through the step brings the factor once more. So a task with curvature $a$ pulls towards its home with the weight $a$ in joint training, $a (1 - \alpha a)$ in first order, $a (1 - \alpha a)^2$ in MAML:
+# Three methods, three answers. Going against its gradient, joint training moves to the right and down, MAML to the left and up, and first order stays. Where do they end? In one coordinate the gradient is $a (x - h)$, with the home $h$. The step multiplies $x - h$ by $1 - \alpha a$, so first order sees $a (1 - \alpha a)(x - h)$, and the way back through the step brings the factor once more. So a task with curvature $a$ pulls towards its home with the weight $a$ in joint training, $a (1 - \alpha a)$ in first order, $a (1 - \alpha a)^2$ in MAML:
 #
 # $$a = 1: \quad 1, \;\; \tfrac34, \;\; \tfrac{9}{16} \qquad\qquad a = 3: \quad 3, \;\; \tfrac34, \;\; \tfrac{3}{16} .$$
 #
@@ -217,7 +217,7 @@ guess
 # | pierwszy rząd, $\nabla L(\theta')$ | $(\frac32, \frac32)$ | $(-\frac32, -\frac32)$ | $(0, 0)$ |
 # | MAML, $(I - \alpha H) \nabla L(\theta')$ | $(\frac98, \frac38)$ | $(-\frac38, -\frac98)$ | $(\frac38, -\frac38)$ |
 #
-# Trzy metody, trzy kierunki. Przeciwnie do swojego gradientu trening łączny idzie w prawo i w dół, MAML w lewo i w górę, a pierwszy rząd stoi. Gdzie skończą? W jednej współrzędnej gradient wynosi $a (x - h)$, gdzie $h$ to minimum. Krok mnoży $x - h$ przez $1 - \alpha a$, więc pierwszy rząd widzi $a (1 - \alpha a)(x - h)$, a droga powrotna przez krok dokłada ten czynnik jeszcze raz. Zadanie o krzywiźnie $a$ ciągnie do swojego minimum z wagą $a$ w treningu łącznym, $a (1 - \alpha a)$ w pierwszym rzędzie i $a (1 - \alpha a)^2$ w MAML:
+# Trzy metody, trzy różne odpowiedzi. Przeciwnie do swojego gradientu trening łączny idzie w prawo i w dół, MAML w lewo i w górę, a pierwszy rząd stoi. Gdzie skończą? W jednej współrzędnej gradient wynosi $a (x - h)$, gdzie $h$ to minimum. Krok mnoży $x - h$ przez $1 - \alpha a$, więc pierwszy rząd widzi $a (1 - \alpha a)(x - h)$, a droga powrotna przez krok dokłada ten czynnik jeszcze raz. Zadanie o krzywiźnie $a$ ciągnie do swojego minimum z wagą $a$ w treningu łącznym, $a (1 - \alpha a)$ w pierwszym rzędzie i $a (1 - \alpha a)^2$ w MAML:
 #
 # $$a = 1: \quad 1, \;\; \tfrac34, \;\; \tfrac{9}{16} \qquad\qquad a = 3: \quad 3, \;\; \tfrac34, \;\; \tfrac{3}{16} .$$
 #
@@ -279,15 +279,15 @@ show(fig, alt=t("Contours of the mean loss, lowest at (3, 1), where joint traini
                 "Poziomice średniej straty, najniższej w (3, 1), gdzie kończy trening łączny, oraz średniej straty po kroku, najniższej w (1, 3), gdzie kończy MAML; pierwszy rząd kończy w połowie drogi, w minimum żadnej z nich."))
 
 # %% [markdown] lang="en"
-# Left, what joint training descends; right, what MAML descends; stars are the homes of the tasks, lines the one step that each start allows. MAML's start is the worst of the three *before* the step and the best *after* it. And first order ends in the minimum of neither: it is only an approximation.
+# Left, what joint training descends; right, what MAML descends; stars are the homes of the tasks, and the lines on the right show where one step leads from each start, in each of the tasks. MAML's start is the worst of the three *before* the step and the best *after* it. And first order ends in the minimum of neither: it is only an approximation.
 #
 # **How much does first order lose?** Expand in $\alpha$. With $g_S, g_Q$ for the gradients of the two losses at $\theta$ and $H_S, H_Q$ for the Hessians, $\nabla L_Q(\theta') = g_Q - \alpha H_Q g_S + O(\alpha^2)$, so
 #
 # $$\text{MAML:}\quad g_Q - \alpha \left( H_Q\, g_S + H_S\, g_Q \right) + O(\alpha^2), \qquad \text{first order:}\quad g_Q - \alpha H_Q\, g_S + O(\alpha^2) .$$
 #
-# The bracket is the derivative of a product, $\nabla (g_S \cdot g_Q)$. So MAML lowers the loss *and* raises $g_S \cdot g_Q$: the gradients of support and query should point the same way: then a step on one helps the other. On average over draws the two terms of the bracket are equal, because support and query examples are drawn alike and may change places. First order keeps one of them: **half of the effect, at no extra cost** (Nichol et al. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). It is a good approximation where $\alpha H$ is small, that is, for small rates or flat losses. Finn et al. measured almost no difference on images, and suspect that networks with ReLU are locally nearly linear.
+# The bracket is the derivative of a product, $\nabla (g_S \cdot g_Q)$. So MAML lowers the loss *and* raises $g_S \cdot g_Q$: the gradients of support and query should point the same way: then a step on one helps the other. On average over draws the two terms of the bracket are equal, because support and query examples are drawn alike and may change places. First order keeps one of them: **half of the effect, at no extra cost** (Nichol et al. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). It is a good approximation where $\alpha H$ is small, that is, for small rates or flat losses. On photographs, with small rates, Finn et al. measured almost no difference, and suspect that networks with ReLU are locally nearly linear. On the scripts below, with $\alpha = 0.4$, you will see one.
 #
-# Two more variants, one line each:
+# Two more variants, in short:
 #
 # - **Reptile** (the same paper) needs no query set: run the inner loop, and move the start a little towards where it ended, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. With one inner step that is joint training; from two on, the second gradient is taken after the first step and so contains $-\alpha H g$. (If each step has examples of its own, as in the paper, it is a term of first order; $\beta$ is a small outer rate.)
 # - **ANIL**, almost no inner loop (Raghu et al. 2020, [arXiv 1909.09157](https://arxiv.org/abs/1909.09157)): as MAML, but the inner loop moves the head only.
@@ -298,20 +298,20 @@ show(fig, alt=t("Contours of the mean loss, lowest at (3, 1), where joint traini
 #
 # `torch.func` makes this nearly literal. `functional_call(model, params, x)` runs a model with the weights that it is given instead of its own; `grad(f)` is the *function* that computes the gradient of `f`, and it may be differentiated again; `vmap(f)` runs `f` for a whole batch of tasks at once. In the code the support set is called `train`, and `grad_and_value` gives the value besides the gradient. `differentiate` and `only` are there for speed and for ANIL: skip them at first.
 # %% [markdown] lang="pl"
-# Po lewej to, co zmniejsza trening łączny, po prawej to, co zmniejsza MAML; gwiazdki to minima zadań, a kreski to jeden krok, na jaki pozwala każdy start. Start MAML jest z tych trzech najgorszy *przed* krokiem i najlepszy *po* nim. A pierwszy rząd nie kończy w minimum żadnej z tych strat: jest tylko przybliżeniem.
+# Po lewej to, co zmniejsza trening łączny, po prawej to, co zmniejsza MAML; gwiazdki to minima zadań, a kreski po prawej pokazują, dokąd z każdego startu prowadzi jeden krok w każdym z zadań. Start MAML jest z tych trzech najgorszy *przed* krokiem i najlepszy *po* nim. A pierwszy rząd nie kończy w minimum żadnej z tych strat: jest tylko przybliżeniem.
 #
-# **Ile traci pierwszy rząd?** Rozwiń w szereg względem $\alpha$. Gdy $g_S, g_Q$ to gradienty obu strat w $\theta$, a $H_S, H_Q$ ich hesjany, to $\nabla L_Q(\theta') = g_Q - \alpha H_Q g_S + O(\alpha^2)$, więc
+# **Ile traci przybliżenie pierwszego rzędu?** Rozwiń w szereg względem $\alpha$. Gdy $g_S, g_Q$ to gradienty obu strat w $\theta$, a $H_S, H_Q$ ich hesjany, to $\nabla L_Q(\theta') = g_Q - \alpha H_Q g_S + O(\alpha^2)$, więc
 #
 # $$\text{MAML:}\quad g_Q - \alpha \left( H_Q\, g_S + H_S\, g_Q \right) + O(\alpha^2), \qquad \text{pierwszy rząd:}\quad g_Q - \alpha H_Q\, g_S + O(\alpha^2) .$$
 #
-# Nawias to pochodna iloczynu, $\nabla (g_S \cdot g_Q)$. MAML zmniejsza więc stratę *i* zwiększa $g_S \cdot g_Q$: gradienty na zbiorze wsparcia i na zbiorze zapytań mają wskazywać w tę samą stronę, bo wtedy krok na jednym pomaga drugiemu. Średnio po losowaniach oba składniki nawiasu są równe, bo przykłady obu zbiorów losujemy tak samo i mogą się zamienić miejscami. Pierwszy rząd zachowuje jeden z nich: **połowę efektu, i to bez dopłaty** (Nichol i in. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). Przybliżenie jest dobre tam, gdzie $\alpha H$ jest małe, czyli przy małych współczynnikach albo płaskich stratach. Finn i in. nie zmierzyli na obrazach prawie żadnej różnicy i przypuszczają, że sieci z ReLU są lokalnie prawie liniowe.
+# Nawias to pochodna iloczynu, $\nabla (g_S \cdot g_Q)$. MAML zmniejsza więc stratę *i* zwiększa $g_S \cdot g_Q$: gradienty na zbiorze wsparcia i na zbiorze zapytań mają wskazywać w tę samą stronę, bo wtedy krok na jednym pomaga drugiemu. Średnio po losowaniach oba składniki nawiasu są równe, bo przykłady obu zbiorów losujemy tak samo i mogą się zamienić miejscami. Pierwszy rząd zachowuje jeden z nich: **połowę efektu, i to bez dopłaty** (Nichol i in. 2018, [arXiv 1803.02999](https://arxiv.org/abs/1803.02999)). Przybliżenie jest dobre tam, gdzie $\alpha H$ jest małe, czyli przy małych współczynnikach albo płaskich stratach. Na fotografiach, przy małych współczynnikach, Finn i in. nie zmierzyli prawie żadnej różnicy i przypuszczają, że sieci z ReLU są lokalnie prawie liniowe. Na pismach poniżej, przy $\alpha = 0{,}4$, różnicę zobaczysz.
 #
-# Jeszcze dwie odmiany, po jednym zdaniu:
+# Jeszcze dwie odmiany, w skrócie:
 #
-# - **Reptile** (ten sam artykuł) nie potrzebuje zbioru zapytań: wykonaj pętlę wewnętrzną i przesuń start odrobinę tam, gdzie się skończyła, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. Przy jednym kroku wewnętrznym jest to trening łączny; od dwóch wzwyż drugi gradient liczymy po pierwszym kroku, więc zawiera $-\alpha H g$. (Jeśli każdy krok ma własne przykłady, jak w artykule, jest to składnik z pierwszego rzędu; $\beta$ to mały współczynnik zewnętrzny.)
+# - **Reptile** (ten sam artykuł) nie potrzebuje zbioru zapytań: wykonaj pętlę wewnętrzną i przesuń start odrobinę w stronę jej końca, $\theta \leftarrow \theta + \beta\, (\theta_k - \theta)$. Przy jednym kroku wewnętrznym jest to trening łączny; od dwóch wzwyż drugi gradient liczymy po pierwszym kroku, więc zawiera $-\alpha H g$. (Jeśli każdy krok ma własne przykłady, jak w artykule, jest to składnik z pierwszego rzędu; $\beta$ to mały współczynnik zewnętrzny.)
 # - **ANIL** (ang. *almost no inner loop*; Raghu i in. 2020, [arXiv 1909.09157](https://arxiv.org/abs/1909.09157)): jak MAML, ale pętla wewnętrzna zmienia tylko głowicę (ang. *head*).
 #
-# **Ile kosztuje hesjan?** Nigdy go nie wypisuj: dla $10^5$ wag ma $10^{10}$ wyrazów. Potrzebny jest tylko iloczyn $H v$ z wektorem, a $H v = \nabla (g_S \cdot v)$ przy ustalonym $v$ to gradient liczby: jeszcze jedno przejście wstecz, przez to pierwsze.
+# **Ile kosztuje hesjan?** Nigdy go nie wypisuj: dla $10^5$ wag ma $10^{10}$ elementów. Potrzebny jest tylko iloczyn $H v$ z wektorem, a $H v = \nabla (g_S \cdot v)$ przy ustalonym $v$ to gradient liczby: jeszcze jedno przejście wstecz, przez to pierwsze.
 #
 # ## Kod
 #
@@ -321,13 +321,13 @@ show(fig, alt=t("Contours of the mean loss, lowest at (3, 1), where joint traini
 show_source(adapt, meta_gradient)
 
 # %% [markdown] lang="en"
-# `adapt` is the inner loop, `meta_gradient` the outer one for a single task: differentiating `query_loss`, which contains the inner loop, *is* the formula with the Hessian, and first order differentiates the query loss only at the end point. The class `MAML` below averages this over tasks and gives it to Adam.
+# `adapt` is the inner loop; `meta_gradient` computes, for one task, the gradient that the outer loop needs. It differentiates `query_loss`, which contains the whole inner loop: that is where the formula with the Hessian comes from. First order differentiates the query loss at the end point only. The class `MAML` below averages these gradients over tasks and hands them to Adam.
 #
 # ## The experiment: sine curves
 #
 # The network of the paper: one number in, two hidden layers of 40 with ReLU, one number out. Each of the 1000 meta-steps draws 25 new curves with ten support and ten query points each; there is one inner step with $\alpha = 0.01$. Joint training gets the same network, the same points, as many steps of the same Adam. Then both adapt to 300 curves that neither has seen.
 # %% [markdown] lang="pl"
-# `adapt` to pętla wewnętrzna, `meta_gradient` zewnętrzna dla jednego zadania: różniczkowanie `query_loss`, w której siedzi pętla wewnętrzna, *to właśnie* wzór z hesjanem, a pierwszy rząd różniczkuje stratę na zapytaniach tylko w punkcie końcowym. Klasa `MAML`, użyta niżej, uśrednia to po zadaniach i oddaje optymalizatorowi Adam.
+# `adapt` to pętla wewnętrzna, a `meta_gradient` liczy dla jednego zadania gradient, którego potrzebuje pętla zewnętrzna. Różniczkuje `query_loss`, a w niej siedzi cała pętla wewnętrzna: stąd bierze się wzór z hesjanem. Pierwszy rząd różniczkuje stratę na zapytaniach tylko w punkcie końcowym. Klasa `MAML`, użyta niżej, uśrednia te gradienty po zadaniach i przekazuje optymalizatorowi Adam.
 #
 # ## Eksperyment: sinusoidy
 #
@@ -425,9 +425,9 @@ record.note()
 #
 # Then **explore**: move the number of inner steps and the inner rate. Which start can use a larger rate than 0.01? Does the joint start reach what MAML does in one step, and at which rate?
 # %% [markdown] lang="pl"
-# Przed pierwszym krokiem żadna sieć nie może zejść poniżej obliczonego progu 3,0. Trening łączny ma za zadanie do niego dojść; MAML nie ma, a jednak też stoi w pobliżu. Jeden krok i błąd MAML spada do ułamka tej wartości, a sieć trenowana łącznie ledwie ruszyła. A jednak się uczy: dostrajanie zaczęte od niej jest lepsze niż trening od zera. Brakuje jej nie wiedzy o sinusoidach, tylko stromizny we właściwych kierunkach. (Przy treningu od zera dopasowanie do dziesięciu punktów szybko psuje krzywą między nimi.)
+# Przed pierwszym krokiem żadna sieć nie może zejść poniżej obliczonego progu 3,0. Trening łączny właśnie do niego dąży; MAML nie musi, a mimo to też stoi w pobliżu. Po jednym kroku błąd MAML spada do ułamka tej wartości, a sieć trenowana łącznie ledwie ruszyła z miejsca. Czegoś jednak się nauczyła: dostrajanie jej daje lepszy wynik niż trening od zera. Brakuje jej nie wiedzy o sinusoidach, tylko stromizny we właściwych kierunkach. (Przy treningu od zera dopasowanie do dziesięciu punktów szybko psuje krzywą między nimi.)
 #
-# Ostatni rysunek to zapisane przebiegi: średnie i przedziały ufności 95 % z dziesięciu ziaren losowości, za każdym razem na 600 nowych krzywych. Wszystkie odmiany miały po 1000 metakroków, Reptile z pięcioma krokami wewnętrznymi w każdym; trening łączny miał cztery razy więcej kroków, bo są tańsze. Dostrajanie zaczęte od niego używa współczynnika, który służył mu najlepiej, a trening od zera tego, który był najlepszy w pierwszym kroku. Po jednym kroku prowadzi MAML; pierwszy rząd, który jest tańszy, i Reptile, który obywa się bez zbioru zapytań, idą za nim mniej więcej łeb w łeb. ANIL jest z tej czwórki ostatni: przy stałych cechach sama nowa głowica nie wystarcza, a gdy kroków jest o wiele więcej niż ten jeden, z którym trenowano, jego błąd nawet znów rośnie. A start pierwszego rzędu jest *przed* krokiem zły; nikt nie kazał mu być tam dobrym.
+# Ostatni rysunek to zapisane przebiegi: średnie i przedziały ufności 95 % z dziesięciu ziaren losowości, za każdym razem na 600 nowych krzywych. Wszystkie odmiany miały po 1000 metakroków, Reptile z pięcioma krokami wewnętrznymi w każdym; trening łączny miał cztery razy więcej kroków, bo są tańsze. Dostrajanie zaczęte od niego używa współczynnika, który służył mu najlepiej, a trening od zera tego, który był najlepszy w pierwszym kroku. Po jednym kroku prowadzi MAML; pierwszy rząd, który jest tańszy, i Reptile, który obywa się bez zbioru zapytań, idą za nim łeb w łeb. ANIL jest z tej czwórki ostatni: przy stałych cechach sama nowa głowica nie wystarcza, a gdy kroków jest o wiele więcej niż ten jeden, z którym trenowano, jego błąd nawet znów rośnie. A start pierwszego rzędu jest *przed* krokiem zły; nikt nie kazał mu być tam dobrym.
 #
 # **Co zmieniło się w środku?** Teoria mówi: MAML jest zadowolony, gdy jeden krok dochodzi do celu, czyli gdy krzywizna w ważnych kierunkach jest bliska $1/\alpha$. Zmierz to: największą wartość własną $\lambda$ hesjanu w punkcie startowym, na zbiorach wsparcia pięćdziesięciu nowych zadań. Prawie każdy wektor mnożony raz po raz przez $H$ i skracany do długości 1 obraca się w kierunku największej co do modułu wartości własnej (metoda potęgowa, ang. *power iteration*); macierzy $1761 \times 1761$ wcale nie trzeba wypisywać.
 #
@@ -456,7 +456,7 @@ for y, (values_of, colour) in enumerate(zip(sharpness.values(), ("red", "blue", 
     ax.plot(values_of, y + np.linspace(-0.25, 0.25, 50), ".", color=palette(colour))
 ax.set(yticks=range(3), yticklabels=sharpness, xlabel=t("largest curvature times the rate, αλ", "największa krzywizna razy współczynnik, αλ"), xlim=(0, None))
 ax.invert_yaxis()
-for at, says in ((1, t("one step arrives", "jeden krok dochodzi")), (2, t("unstable", "niestabilne"))):
+for at, says in ((1, t("one step arrives", "jeden krok trafia w dno")), (2, t("unstable", "niestabilne"))):
     ax.axvline(at, color=palette("black"), linestyle=":")
     ax.text(at, -0.65, says, ha="center", fontsize=9)
 show(fig, alt=t("The largest curvature times the inner rate for fifty tasks: with MAML around 1.4, with joint training around a half or less, untrained around a quarter; 1 and 2 are marked.",
@@ -487,17 +487,17 @@ explorer
 #
 # ## The experiment: unseen scripts
 #
-# Characters, drawn as if by hand, of scripts that no training ever saw, as in lesson 08: 5-way 1-shot. In the figure, the first column is the support set, one example of each class; the others are to be named. In every episode the classes are renumbered 0 to 4 at random. (If a class always had the same number, the network could learn the numbers and would not need the support set at all; Yin et al. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
+# Back to the characters of lesson 08, drawn as if by hand, of scripts that were not in the training: 5-way 1-shot. In the figure, the first column is the support set, one example of each class; the others are to be named. In every episode the classes are renumbered 0 to 4 at random. (If a class always had the same number, the network could learn the numbers and would not need the support set at all; Yin et al. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
 #
-# The encoder has the paper's four convolutional blocks, with 32 channels; as there, strides halve the maps instead of pooling, so that 2 × 2 places of 32 channels are left, 128 features. Its batch normalisation uses the batch at hand, for running averages would mix the tasks. (So the queries of an episode help each other a little: the test is *transductive*, as in the paper. Prototypes see support and query as one batch, the others as two.) On top is a linear head with five outputs. MAML trains on four episodes a meta-step. Its opponent is as plain as can be: a **classifier** of all training characters, which takes less time. Then its head is thrown away, and a new one, all zeros, is fine-tuned together with the encoder on the five support images. Or nothing is fine-tuned at all, and the nearest **prototype** decides: with one example per class, the nearest support image in the space of features.
+# The encoder has the paper's four convolutional blocks, with 32 channels; as there, strides halve the maps instead of pooling, so that 2 × 2 places of 32 channels are left, 128 features. Its batch normalisation uses the batch at hand, for running averages would mix the tasks. (So the queries of an episode help each other a little: the test is *transductive*, as in the paper. Prototypes see support and query as one batch, the others as two.) On top is a linear head with five outputs. MAML takes 150 meta-steps of four episodes, with $\alpha = 0.4$ as in the paper. Its opponent is as plain as can be: a **classifier** of all training characters, trained for two epochs, which takes less time. Then its head is thrown away, and a new one, all zeros, is fine-tuned together with the encoder on the five support images, with the rate 0.1. Or nothing is fine-tuned at all, and the nearest **prototype** decides: with one example per class, the nearest support image in the space of features.
 # %% [markdown] lang="pl"
 # Każda kropka powyżej to zadanie. MAML zbudował swoje autostrady: najbardziej stromy kierunek ma krzywiznę nieco ponad $1/\alpha$, od dwóch do czterech razy większą niż przy starcie łącznym. (Nie dokładnie $1/\alpha$: jeden start służy wszystkim zadaniom, a najbardziej stromy kierunek jest tylko jednym z ważnych.) Dopasował *wagi do współczynnika*. Start łączny jest bardziej płaski i dobrze znosi większy współczynnik; start MAML stoi bliżej krawędzi. Wzdłuż kierunku o krzywiźnie $\lambda$ krok mnoży bowiem odległość od dna przez $1 - \alpha\lambda$: powyżej $\alpha\lambda = 2$ mija cel o więcej, niż miał do przejścia. (Tak jest dla straty kwadratowej; tutaj krzywizna zmienia się po drodze.)
 #
 # ## Eksperyment: nieznane pisma
 #
-# Znaki, rysowane jakby ręcznie, z pism, których żaden trening nie widział, jak w lekcji 08: 5 klas po 1 przykładzie. Na rysunku pierwsza kolumna to zbiór wsparcia, po jednym przykładzie każdej klasy; pozostałe trzeba nazwać. W każdym epizodzie klasy dostają numery od 0 do 4 na nowo, losowo. (Gdyby klasa miała zawsze ten sam numer, sieć mogłaby nauczyć się numerów i zbiór wsparcia byłby jej niepotrzebny; Yin i in. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
+# Wracają znaki z lekcji 08, rysowane jakby ręcznie, z pism, których nie było w treningu: 5 klas po 1 przykładzie. Na rysunku pierwsza kolumna to zbiór wsparcia, po jednym przykładzie każdej klasy; pozostałe trzeba nazwać. W każdym epizodzie klasy dostają numery od 0 do 4 na nowo, losowo. (Gdyby klasa miała zawsze ten sam numer, sieć mogłaby nauczyć się numerów i zbiór wsparcia byłby jej niepotrzebny; Yin i in. 2020, [arXiv 1912.03820](https://arxiv.org/abs/1912.03820).)
 #
-# Enkoder ma cztery bloki splotowe z artykułu, po 32 kanały; tak jak tam mapy zmniejsza krok splotu, a nie wybór maksimum, więc zostają 2 × 2 miejsca po 32 kanały, czyli 128 cech. Jego normalizacja wsadowa (ang. *batch normalization*) używa bieżącej paczki, bo średnie kroczące mieszałyby zadania. (Zapytania jednego epizodu trochę więc sobie pomagają: test jest *transdukcyjny*, jak w artykule. Prototypy widzą wsparcie i zapytania jako jedną paczkę, pozostałe metody jako dwie.) Na nim stoi liniowa głowica o pięciu wyjściach. MAML trenuje na czterech epizodach w każdym metakroku. Jego przeciwnik jest najprostszy z możliwych: **klasyfikator** wszystkich znaków treningowych, który uczy się krócej. Potem jego głowicę wyrzucamy, a nową, z samych zer, dostrajamy razem z enkoderem na pięciu obrazach wsparcia. Albo niczego nie dostrajamy i decyduje najbliższy **prototyp** (ang. *prototype*): przy jednym przykładzie na klasę to najbliższy obraz wsparcia w przestrzeni cech.
+# Enkoder ma cztery bloki splotowe z artykułu, po 32 kanały; tak jak tam mapy zmniejsza krok splotu, a nie wybór maksimum, więc zostają 2 × 2 miejsca po 32 kanały, czyli 128 cech. Jego normalizacja wsadowa (ang. *batch normalization*) używa bieżącej paczki, bo średnie kroczące mieszałyby zadania. (Zapytania jednego epizodu trochę więc sobie pomagają: test jest *transdukcyjny*, jak w artykule. Prototypy widzą wsparcie i zapytania jako jedną paczkę, pozostałe metody jako dwie.) Na nim stoi liniowa głowica o pięciu wyjściach. MAML robi 150 metakroków po cztery epizody, z $\alpha = 0{,}4$ jak w artykule. Jego przeciwnik jest najprostszy z możliwych: **klasyfikator** wszystkich znaków treningowych, trenowany przez dwie epoki, co trwa krócej. Potem jego głowicę wyrzucamy, a nową, z samych zer, dostrajamy razem z enkoderem na pięciu obrazach wsparcia, ze współczynnikiem 0,1. Albo niczego nie dostrajamy i decyduje najbliższy **prototyp** (ang. *prototype*): przy jednym przykładzie na klasę to najbliższy obraz wsparcia w przestrzeni cech.
 
 # %%
 known, unknown = glyphs(TRAINING, drawers=10, seed=SEED), glyphs(HELD_OUT, drawers=10, seed=SEED + 1000)
@@ -550,25 +550,25 @@ table([(readers[m], *(live[m][k] if m in live else None for k in (1, 3)), *(mean
 guess.compare(0 if (gap := live["second order"][3] - live["pretrained"][3]) > 0.05 else 1 if gap > 0.02 else 2)
 
 # %% [markdown] lang="en"
-# The plain classifier, trained in less time, is as good as MAML or better; and the nearest prototype, which adapts nothing at all, keeps up. The recorded runs confirm it: five seeds, 600 episodes each, MAML with 400 meta-steps; the others with as many steps as fit into about the same time. (There, prototypes use running averages, so queries do not help each other.)
+# The plain classifier, trained in less time, is no worse than MAML, and in the recorded runs better; the nearest prototype, which adapts nothing at all, keeps up. The recorded runs are five seeds, 600 episodes each, MAML with 400 meta-steps; the others with as many steps as fit into about the same time. (There, prototypes use running averages, so queries do not help each other.)
 #
-# Why? With a head of zeros no gradient reaches the encoder, so the first step moves the head alone. All five classes have the probability 1/5, and one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$, and leaves its bias at 0. The class wins whose prototype, less the mean, has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes**, with an inner product in the place of lesson 08's distance. What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: if only the head adapts, nothing is lost (Raghu et al. 2020). First order learns more slowly here, probably because $\alpha = 0.4$ is large and so $\alpha H$ is not small. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
+# Why? With a head of zeros no gradient reaches the encoder, so the first step moves the head alone. All five classes have the probability 1/5, and one step with the rate $\alpha$ on one example per class, with features $f_0, \dots, f_4$ and their mean $\bar f$, gives the head's row of class $c$ the value $\frac{\alpha}{5}(f_c - \bar f)$, and leaves its bias at 0. The term with $\bar f$ is the same for every class, so the class wins whose prototype $f_c$ has the largest product with the features of the query: **the first step of fine-tuning is a classifier by prototypes**, with an inner product in the place of lesson 08's distance. What is left to do is good features, and those a plain classifier of 949 characters learns well. ANIL says the same from the other side: it adapts the head only and loses nothing (Raghu et al. 2020); in the recorded runs it even comes out ahead, with more meta-steps in the same time. First order learns more slowly here, probably because $\alpha = 0.4$ is large and so $\alpha H$ is not small. Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) and Tian et al. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) found on photographs, too, that a well-trained classifier with a simple head is as good as meta-learning, or better.
 #
-# **What the paper reported** (Finn et al. 2017, table 1): 98.7 ± 0.4 % on Omniglot, 5-way 1-shot, with real handwriting by 20 people, 1200 training characters and their rotations, 64 channels and 60,000 meta-steps of 32 tasks. We have rendered letters, 949 of them, 32 channels and 400 meta-steps of four tasks. Compare methods within one setting, not tables across.
+# **What the paper reported** (Finn et al. 2017, table 1): 98.7 ± 0.4 % on Omniglot, 5-way 1-shot, with real handwriting by 20 people, 1200 training characters and their rotations, 64 channels and 60,000 meta-steps of 32 tasks. We have 949 letters from fonts, 32 channels and 400 meta-steps of four tasks (150 live). Compare methods within one setting, not tables across.
 #
 # ### A second opinion
 #
 # A wrong meta-gradient still trains, only worse; nobody notices. So let another library compute it: **learn2learn** (Arnold et al. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) gets the same network and the same 25 tasks. It copies the network for each task (`clone`), adapts the copy (`adapt`) and keeps the graph. If it is not installed here, the cell says so.
 # %% [markdown] lang="pl"
-# Zwykły klasyfikator, trenowany krócej, jest równie dobry jak MAML albo lepszy; a najbliższy prototyp, który niczego nie dostosowuje, dotrzymuje im kroku. Potwierdzają to zapisane przebiegi: pięć ziaren, po 600 epizodów, MAML z 400 metakrokami, pozostałe z tyloma krokami, ile mieści się w mniej więcej tym samym czasie. (Prototypy używają tam średnich kroczących, więc zapytania sobie nie pomagają.)
+# Zwykły klasyfikator, trenowany krócej, nie jest gorszy od MAML, a w zapisanych przebiegach jest lepszy; najbliższy prototyp, który niczego nie dostosowuje, dotrzymuje im kroku. Zapisane przebiegi to pięć ziaren, po 600 epizodów, MAML z 400 metakrokami, pozostałe z tyloma krokami, ile mieści się w mniej więcej tym samym czasie. (Prototypy używają tam średnich kroczących, więc zapytania sobie nie pomagają.)
 #
-# Dlaczego? Przy głowicy z samych zer do enkodera nie dochodzi żaden gradient, więc pierwszy krok zmienia samą głowicę. Wszystkie pięć klas ma prawdopodobieństwo 1/5 i jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$, a wyraz wolny zostawia równy 0. Wygrywa klasa, której prototyp, pomniejszony o średnią, ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator według prototypów**, z iloczynem skalarnym zamiast odległości z lekcji 08. Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: gdy dostosowuje się tylko głowica, nie traci się nic (Raghu i in. 2020). Pierwszy rząd uczy się tutaj wolniej, zapewne dlatego, że $\alpha = 0{,}4$ jest duże, a więc $\alpha H$ nie jest małe. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
+# Dlaczego? Przy głowicy z samych zer do enkodera nie dochodzi żaden gradient, więc pierwszy krok zmienia samą głowicę. Wszystkie pięć klas ma prawdopodobieństwo 1/5 i jeden krok ze współczynnikiem $\alpha$ na jednym przykładzie każdej klasy, o cechach $f_0, \dots, f_4$ i średniej $\bar f$, nadaje wierszowi głowicy dla klasy $c$ wartość $\frac{\alpha}{5}(f_c - \bar f)$, a wyraz wolny zostawia równy 0. Składnik z $\bar f$ jest dla wszystkich klas ten sam, więc wygrywa klasa, której prototyp $f_c$ ma największy iloczyn z cechami zapytania: **pierwszy krok dostrajania to klasyfikator prototypowy**, z iloczynem skalarnym zamiast odległości z lekcji 08. Reszta to dobre cechy, a tych zwykły klasyfikator 949 znaków uczy się dobrze. ANIL mówi to samo z drugiej strony: choć dostosowuje tylko głowicę, nie traci nic (Raghu i in. 2020), a w zapisanych przebiegach nawet wyprzedza MAML, bo w tym samym czasie robi więcej metakroków. Pierwszy rząd uczy się tutaj wolniej, zapewne dlatego, że $\alpha = 0{,}4$ jest duże, a więc $\alpha H$ nie jest małe. Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)) oraz Tian i in. 2020 ([arXiv 2003.11539](https://arxiv.org/abs/2003.11539)) stwierdzili także na fotografiach, że dobrze wytrenowany klasyfikator z prostą głowicą jest równie dobry jak metauczenie albo lepszy.
 #
-# **Co wyszło w artykule** (Finn i in. 2017, tabela 1): 98,7 ± 0,4 % na Omniglot, 5 klas po 1 przykładzie, na prawdziwym piśmie 20 osób, z 1200 znakami treningowymi i ich obrotami, 64 kanałami i 60 000 metakroków po 32 zadania. My mamy litery z czcionek, 949, 32 kanały i 400 metakroków po cztery zadania. Porównuj metody w jednym ustawieniu, nie tabele z różnych.
+# **Co wyszło w artykule** (Finn i in. 2017, tabela 1): 98,7 ± 0,4 % na Omniglot, 5 klas po 1 przykładzie, na prawdziwym piśmie 20 osób, z 1200 znakami treningowymi i ich obrotami, 64 kanałami i 60 000 metakroków po 32 zadania. My mamy 949 liter z czcionek, 32 kanały i 400 metakroków po cztery zadania (na żywo 150). Porównuj metody w tych samych warunkach, a nie tabele z różnych prac.
 #
 # ### Druga opinia
 #
-# Zły metagradient też trenuje, tylko gorzej; nikt tego nie zauważy. Niech więc policzy go inna biblioteka: **learn2learn** (Arnold i in. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) dostaje tę samą sieć i te same 25 zadań. Dla każdego zadania kopiuje sieć (`clone`), dostosowuje kopię (`adapt`) i zachowuje graf obliczeń. Jeśli nie jest tu zainstalowana, komórka o tym powie.
+# Z błędnym metagradientem sieć też się uczy, tylko gorzej, i nikt tego nie zauważa. Niech więc policzy go inna biblioteka: **learn2learn** (Arnold i in. 2020, [arXiv 2008.12284](https://arxiv.org/abs/2008.12284)) dostaje tę samą sieć i te same 25 zadań. Dla każdego zadania kopiuje sieć (`clone`), dostosowuje kopię (`adapt`) i zachowuje graf obliczeń. Jeśli nie masz learn2learn, komórka to zgłosi.
 
 # %%
 learn2learn = None
@@ -612,7 +612,7 @@ table(rows or [(t("learn2learn is not installed", "learn2learn nie jest zainstal
 #
 # **Another rate, other inputs.** MAML has fitted its start to one rate and one kind of task. What if the rate is doubled? What if the points lie where no task had any, $x$ from 5 to 10? And what if the curves are new, phases from $\pi$ to $2\pi$ (each old curve upside down)? Always ten points, and the error after each step; the figure shows the *median* task, dotted the error of the answer 0. The table says for how many tasks the first step does harm.
 # %% [markdown] lang="pl"
-# Dwie niezależnie napisane biblioteki zgadzają się co do błędów zaokrągleń. A sekundy? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam pracą są same sploty. Każde zadanie ma własne wagi, więc `vmap` może z nich zrobić najwyżej jeden splot *grupowany* (ang. *grouped convolution*), a ten nie jest szybszy niż osobne; liczenie wielu zadań naraz daje wtedy niewiele albo nic.
+# Dwie niezależnie napisane biblioteki zgadzają się z dokładnością do błędów zaokrągleń. A czas? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam prawie cały czas zajmują same sploty. Każde zadanie ma własne wagi, więc `vmap` może z nich zrobić najwyżej jeden splot *grupowany* (ang. *grouped convolution*), a ten nie jest szybszy niż osobne; liczenie wielu zadań naraz daje wtedy niewiele albo nic.
 #
 # ## Kiedy to zawodzi
 #
@@ -635,14 +635,14 @@ for ax, (title, runs) in zip(axes, failing.items()):
 axes[0].set_ylabel(t("squared error, median", "błąd kwadratowy, mediana"))
 axes[-1].legend(fontsize=9)
 show(fig, alt=t("Median squared error against inner steps in four settings: MAML is best but for x from 5 to 10, where its error shoots up.",
-                "Mediana błędu kwadratowego względem kroków wewnętrznych w czterech ustawieniach: MAML jest najlepszy, tylko przy x od 5 do 10 jego błąd wystrzela."))
+                "Mediana błędu kwadratowego względem kroków wewnętrznych w czterech warunkach: MAML jest najlepszy, tylko przy x od 5 do 10 jego błąd wystrzela."))
 harmed = {title: {name: (error[:, 1] > error[:, 0]).float().mean().item() for name, error in runs.items()} for title, runs in failing.items()}
 table([(title, *shares.values()) for title, shares in harmed.items()], [t("tasks made worse by the first step", "zadania, które pierwszy krok pogorszył"), *starts])
 
 # %% [markdown] lang="en"
-# Double the rate, and most tasks still do far better from MAML's start. But for about a quarter of them the first step now does harm: $\alpha\lambda$ was above 1 and is above 2. Most of these recover, as the curvature falls on the way; a few diverge altogether, and they alone would drive a *mean* to astronomical heights. The joint start takes the double rate well. At $x$ from 5 to 10 the network was never asked anything, so nothing kept the curvature there in check (it grows with the inputs), and the very first step throws the network far off on nearly every task; from scratch it would have been better. Curves upside down, by contrast, surprise the network but do not defeat it: the start is worse than the answer 0, for it expects the old curves, and yet a few steps correct it. **You may rely on what the training tasks had in common, but not on anything that they never had to cope with.** Before you use a meta-learned start, check whether the error falls with the steps. One line of code is enough.
+# Double the rate, and most tasks still do far better from MAML's start. But for about a quarter of them the first step now does harm: $\alpha\lambda$ has passed 2, so along the steepest direction the error grows, and where that direction weighs most, so does all of it. Most of these recover, as the curvature falls on the way; a few diverge altogether, and they alone would drive a *mean* to astronomical heights. The joint start takes the double rate well. At $x$ from 5 to 10 the network was never asked anything, so nothing kept the curvature there in check (it grows with the inputs), and the very first step throws the network far off on nearly every task; from scratch it would have been better. Curves upside down, by contrast, surprise the network but do not defeat it: the start is worse than the answer 0, for it expects the old curves, and yet a few steps correct it. **You may rely on what the training tasks had in common, but not on anything that they never had to cope with.** Before you use a meta-learned start, check whether the error falls with the steps. One line of code is enough.
 #
-# **When it gains nothing.** On the scripts, plain training was enough. MAML pays where tasks *contradict* each other, so that one network for all can only answer with their mean, as with the sine curves.
+# **When MAML gains nothing.** On the scripts, plain training was enough. MAML pays where tasks *contradict* each other, so that one network for all can only answer with their mean, as with the sine curves.
 #
 # ## In robotics
 #
@@ -650,20 +650,20 @@ table([(title, *shares.values()) for title, shares in harmed.items()], [t("tasks
 #
 # Here is the heart of that, small. The half-cheetah, a runner in a plane, has six motors. In each simulated robot somewhat under half of them work, on average; the others are **dead** or, about as often, have been connected **the wrong way round** in a repair. 128 robots are for training; 32 others, with combinations that no training robot has, are for the test. All move at random. The model sees 17 numbers of the state and 6 of the action, and predicts the change of the state, standardised so that an error of 1 is that of guessing the mean. A task: adapt to 32 transitions (1.6 seconds), predict the 32 after them. The plain model sees the same stretches of time three times over, for its training steps are cheaper, and is fine-tuned with the rate that suited it best.
 # %% [markdown] lang="pl"
-# Po podwojeniu współczynnika większości zadań ze startu MAML nadal idzie o wiele lepiej. Ale mniej więcej jednej czwartej pierwszy krok teraz szkodzi: $\alpha\lambda$ było powyżej 1, a jest powyżej 2. Większość z nich dochodzi potem do siebie, bo krzywizna po drodze maleje; kilka rozbiega się na dobre i już one same wyniosłyby *średnią* na astronomiczne wysokości. Start łączny dobrze znosi podwójny współczynnik. Przy $x$ od 5 do 10 nikt nigdy o nic sieci nie pytał, więc nic nie trzymało tam krzywizny w ryzach (rośnie ona z wejściami) i już pierwszy krok prawie w każdym zadaniu wyrzuca sieć daleko; od zera byłoby lepiej. Krzywe do góry nogami zaskakują sieć, ale jej nie pokonują: start jest gorszy niż odpowiedź 0, bo spodziewa się dawnych krzywych, a jednak kilka kroków go poprawia. **Możesz polegać na tym, co zadania treningowe miały wspólne, ale nie na tym, z czym nigdy nie miały do czynienia.** Zanim użyjesz startu z metauczenia, sprawdź, czy błąd maleje z krokami. Wystarczy jeden wiersz kodu.
+# Po podwojeniu współczynnika w większości zadań start MAML nadal wypada o wiele lepiej niż łączny. Ale mniej więcej co czwartemu pierwszy krok teraz szkodzi: $\alpha\lambda$ przekroczyło 2, więc wzdłuż najbardziej stromego kierunku błąd rośnie, a tam, gdzie ten kierunek waży najwięcej, rośnie cały. Większość z nich dochodzi potem do siebie, bo krzywizna po drodze maleje; kilka rozbiega się na dobre i już one same wyniosłyby *średnią* na astronomiczne wysokości. Start łączny dobrze znosi podwójny współczynnik. Przy $x$ od 5 do 10 nikt nigdy o nic sieci nie pytał, więc nic nie trzymało tam krzywizny w ryzach (rośnie ona z wejściami) i już pierwszy krok prawie w każdym zadaniu wyrzuca sieć daleko; od zera byłoby lepiej. Krzywe do góry nogami zaskakują sieć, ale jej nie pokonują: start jest gorszy niż odpowiedź 0, bo spodziewa się dawnych krzywych, a jednak kilka kroków go poprawia. **Możesz polegać na tym, co było wspólne dla zadań treningowych, ale nie na tym, czego w żadnym z nich nie było.** Zanim użyjesz startu z metauczenia, sprawdź, czy błąd maleje z krokami. Wystarczy jeden wiersz kodu.
 #
-# **Kiedy nic nie daje.** Na pismach wystarczył zwykły trening. MAML opłaca się tam, gdzie zadania sobie *przeczą*, tak że jedna sieć dla wszystkich może odpowiedzieć tylko ich średnią, jak przy sinusoidach.
+# **Kiedy MAML nic nie daje.** Na pismach wystarczył zwykły trening. MAML opłaca się tam, gdzie zadania sobie *przeczą*, tak że jedna sieć dla wszystkich może odpowiedzieć tylko ich średnią, jak przy sinusoidach.
 #
 # ## W robotyce
 #
 # Nagabandi i in. 2019 ([arXiv 1803.11347](https://arxiv.org/abs/1803.11347)) dostosowują nie to, co robot robi, tylko to, czego się *spodziewa*: **model dynamiki** (ang. *dynamics model*), sieć, która ze stanu i akcji przewiduje, co będzie dalej; planista wypróbowuje w nim swoje akcje. Model metatrenowano tak, żeby krok gradientu na kilku ostatnich chwilach dopasował go do teraźniejszości: zadaniem jest po prostu krótki odcinek czasu. W symulacji *half-cheetah* biegł dalej z wyłączonym stawem, który w treningu nigdy nie był wyłączony; a prawdziwy sześcionożny minirobot radził sobie z brakiem nogi, z pochyłościami, z ciągniętym ładunkiem i z błędami w ocenie własnego położenia.
 #
-# Oto sedno tego w małej skali. *Half-cheetah*, płaski dwunożny biegacz, ma sześć silników. W każdym symulowanym robocie średnio nieco mniej niż połowa z nich działa; pozostałe **nie działają** albo, mniej więcej równie często, podczas naprawy podłączono je **odwrotnie**. 128 robotów służy do treningu, a 32 inne, o kombinacjach, których nie ma żaden robot treningowy, do testu. Wszystkie poruszają się losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32. Zwykły model widzi te same odcinki czasu trzy razy, bo kroki jego treningu są tańsze, a dostrajamy go ze współczynnikiem, który służył mu najlepiej.
+# Oto sedno tego w małej skali. *Half-cheetah*, dwunożny biegacz poruszający się w jednej płaszczyźnie, ma sześć silników. W symulowanym robocie sprawna jest średnio niespełna połowa z nich; z reszty mniej więcej połowa **nie działa** wcale, a połowę podczas naprawy podłączono **odwrotnie**. Na 128 robotach trenujemy, a na 32 innych, z kombinacjami usterek, których nie ma żaden robot treningowy, sprawdzamy wynik. Wszystkie ruszają się losowo. Model widzi 17 liczb stanu i 6 akcji, a przewiduje zmianę stanu, wystandaryzowaną tak, że błąd 1 ma ten, kto zgaduje średnią. Zadanie: dostosuj się do 32 przejść (1,6 sekundy) i przewiduj następne 32. Zwykły model widzi te same odcinki czasu trzy razy, bo kroki jego treningu są tańsze, a dostrajamy go ze współczynnikiem, który służył mu najlepiej.
 
 # %% tags=["predict"]
 guess = Prediction(
     t("What share of its error on robots never seen does the MAML model lose by one step on 1.6 seconds?",
-      "Jaką część swojego błędu na robotach nigdy niewidzianych straci model MAML dzięki jednemu krokowi na 1,6 sekundy?"),
+      "O ile procent zmaleje błąd modelu MAML na nigdy niewidzianych robotach po jednym kroku na danych z 1,6 sekundy?"),
     low=0, high=100, unit="%",
 )
 guess
@@ -703,7 +703,7 @@ guess.compare(100 * (1 - felt["MAML"][1] / felt["MAML"][0]))
 #
 # **1. The inner step.** `loss(params)` is a scalar, `params` a dict of named tensors with `requires_grad`, `inner_lr` is $\alpha$. Return the adapted weights $\theta' = \theta - \alpha \nabla L(\theta)$ as a dict with the same names, so that a gradient can flow back through them to `params`, Hessian and all. (`torch.func.grad` or `torch.autograd.grad`, as you like.)
 # %% [markdown] lang="pl"
-# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; jeden krok na 1,6 sekundy sprowadza jego błąd znacznie poniżej błędu zwykłego modelu, po którymkolwiek z pięciu kroków by się zatrzymać. To samo polecenie obraca staw w jednym robocie do przodu, a w drugim do tyłu, i żaden pojedynczy stan nie mówi, który to robot: także tu zadania sobie przeczą, a ich średnia nie jest dobrym startem.
+# Przed krokiem model MAML jest gorszy, jak w przykładzie ręcznym; już jeden krok na danych z 1,6 sekundy sprowadza jego błąd znacznie poniżej błędu zwykłego modelu, niezależnie od tego, po ilu z pięciu kroków przerwać dostrajanie tego drugiego. To samo polecenie obraca staw w jednym robocie do przodu, a w drugim do tyłu, i żaden pojedynczy stan nie mówi, który to robot: także tu zadania sobie przeczą, a ich średnia nie jest dobrym startem.
 #
 # ## Ćwiczenia
 #
@@ -774,7 +774,7 @@ quiz(
         ],
     ),
     Quiz(
-        t("What does first order leave out?", "Co pomija pierwszy rząd?"),
+        t("What does first order leave out?", "Co pomija przybliżenie pierwszego rzędu?"),
         [
             (t("The inner loop.", "Pętlę wewnętrzną."), False,
              t("Without it, joint training would be left.", "Bez niej zostałby trening łączny.")),
@@ -802,7 +802,7 @@ quiz(
         [
             (t("MAML, because the task is few-shot.", "Od MAML, bo to zadanie na kilku przykładach."), False,
              t("That means a second training with second derivatives; measure first whether it gains anything.", "To drugi trening, z drugimi pochodnymi; najpierw zmierz, czy coś dzięki niemu zyskasz.")),
-            (t("Fine-tune all weights for as long as the support loss falls.", "Dostrajasz wszystkie wagi tak długo, jak maleje strata na zbiorze wsparcia."), False,
+            (t("Fine-tune all weights for as long as the support loss falls.", "Od dostrajania wszystkich wag tak długo, jak maleje strata na zbiorze wsparcia."), False,
              t("It may work as well, as in the table, but it costs training and a rate to choose, and a falling support loss on five images says nothing about new ones. Measure prototypes first.", "Może się udać, jak w tabeli, ale kosztuje trening i dobór współczynnika, a malejąca strata na pięciu obrazach nic nie mówi o nowych. Najpierw zmierz prototypy.")),
             (t("Prototypes on its features.", "Od prototypów na jej cechach."), True,
              t("Yes: nothing to train, and close to the best. MAML earns its price where more than the head must change.", "Tak: niczego nie trzeba trenować, a wynik jest bliski najlepszego. MAML jest wart swojej ceny tam, gdzie musi się zmienić więcej niż głowica.")),
@@ -814,8 +814,8 @@ quiz(
 # ## What we saw
 #
 # - The meta-gradient is $(I - \alpha H) \nabla L_Q(\theta')$; first order leaves out $H$ and keeps half of what MAML adds to joint training, to first order in $\alpha$.
-# - By hand, joint training, first order and MAML went three different ways from one point. Joint training is good on average, MAML after a step: on sine curves one step took its error to a fraction, with a curvature somewhat above $1/\alpha$ in the steepest direction.
-# - On unseen scripts a plain classifier was as good as MAML, fine-tuned or by prototypes: the features do the work. MAML pays where tasks contradict each other, as with curves or damaged robots.
+# - By hand, joint training and MAML went opposite ways from one point, and first order stayed. Joint training is good on average, MAML after a step: on sine curves one step took its error to a fraction, with a curvature above $1/\alpha$ in the steepest direction.
+# - On unseen scripts a plain classifier, fine-tuned or by prototypes, was no worse than MAML, and in the recorded runs better: the features do the work. MAML pays where tasks contradict each other, as with curves or damaged robots.
 # - learn2learn computes the same meta-gradient. Batching by `vmap` pays where operations are small.
 # - At twice the rate some tasks suffer, and with inputs never seen MAML's start does harm; but it can learn curves never seen before.
 #
@@ -824,8 +824,8 @@ quiz(
 # ## Podsumowanie
 #
 # - Metagradient to $(I - \alpha H) \nabla L_Q(\theta')$; pierwszy rząd pomija $H$ i, z dokładnością do pierwszego rzędu względem $\alpha$, zachowuje połowę tego, co MAML dodaje do treningu łącznego.
-# - W przykładzie ręcznym trening łączny, pierwszy rząd i MAML poszły z jednego punktu w trzy różne strony. Trening łączny jest dobry średnio, MAML po kroku: na sinusoidach jeden krok zmniejszył jego błąd do ułamka, przy krzywiźnie nieco powyżej $1/\alpha$ w najbardziej stromym kierunku.
-# - Na nieznanych pismach zwykły klasyfikator był równie dobry jak MAML, dostrojony albo z prototypami: robotę wykonują cechy. MAML opłaca się tam, gdzie zadania sobie przeczą, jak krzywe albo uszkodzone roboty.
+# - W przykładzie ręcznym trening łączny i MAML poszły z jednego punktu w przeciwne strony, a pierwszy rząd stał w miejscu. Trening łączny jest dobry średnio, MAML po kroku: na sinusoidach jeden krok zmniejszył jego błąd do ułamka, przy krzywiźnie powyżej $1/\alpha$ w najbardziej stromym kierunku.
+# - Na nieznanych pismach zwykły klasyfikator, dostrojony albo z prototypami, nie był gorszy od MAML, a w zapisanych przebiegach był lepszy: robotę wykonują cechy. MAML opłaca się tam, gdzie zadania sobie przeczą, jak krzywe albo uszkodzone roboty.
 # - learn2learn oblicza ten sam metagradient. Liczenie wielu zadań naraz przez `vmap` opłaca się tam, gdzie operacje są małe.
 # - Przy podwójnym współczynniku część zadań traci, a na wejściach nigdy niewidzianych start MAML szkodzi; krzywych nigdy niewidzianych potrafi się nauczyć.
 #
