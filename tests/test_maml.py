@@ -122,10 +122,34 @@ def test_first_order_is_right_to_first_order_in_the_rate():
 @DIFFERENTIATE
 def test_without_steps_the_start_is_the_end(differentiate):
     (A, a), (B, b), start = quadratics()
-    assert adapt(quadratic, parts(start), (A, a), 0.1, 0)["body"] is not None
+    end = adapt(quadratic, parts(start), (A, a), 0.1, 0, differentiate=differentiate)
+    assert torch.equal(flat(end), start)
     for variant in ("second order", "first order"):
         found, _ = meta_gradient(quadratic, parts(start), (A, a), (B, b), 0.1, 0, variant, differentiate=differentiate)
         torch.testing.assert_close(flat(found), B @ (start - b))
+
+
+@DIFFERENTIATE
+def test_only_the_parameters_that_are_named_move(differentiate):
+    (A, a), _, start = quadratics()
+    for only, moved in ((None, {"body", "head"}), (["head"], {"head"}), ([], set())):
+        end = adapt(quadratic, parts(start), (A, a), 0.1, 2, only=only, differentiate=differentiate)
+        assert {name for name in end if not torch.equal(end[name], parts(start)[name])} == moved
+
+
+@DIFFERENTIATE
+def test_a_gradient_of_the_gradient_where_one_parameter_is_frozen(differentiate):
+    """The gradient is g = A (θ - a), so that of 1/2 |g|² for the head is the head's part of A' g."""
+    (A, a), _, start = quadratics()
+    params = parts(start.clone())
+    params["head"].requires_grad_()
+    gradient, value = differentiate(lambda at: quadratic(at, (A, a)))(params)
+    expected = A @ (start - a)
+    torch.testing.assert_close(flat(gradient).detach(), expected)
+    torch.testing.assert_close(value.detach(), quadratic(parts(start), (A, a)))
+    (nested,) = torch.autograd.grad(flat(gradient).square().sum() / 2, params["head"])
+    torch.testing.assert_close(nested, (A.T @ expected)[2:])
+    assert not params["body"].requires_grad
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -335,8 +359,9 @@ def test_dropout_differs_between_tasks_and_follows_the_seed(vectorized):
 # What is refused
 
 
-def test_running_statistics_are_refused_by_the_name_of_the_layer():
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.BatchNorm2d(2)))
+@pytest.mark.parametrize("training", [True, False])
+def test_running_statistics_are_refused_by_the_name_of_the_layer(training):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.BatchNorm2d(2))).train(training)
     with pytest.raises(ValueError, match=r"layer '1.0' \(BatchNorm2d\).*track_running_stats=False"):
         MAML(model)
 
@@ -355,6 +380,16 @@ def test_running_statistics_are_refused_by_the_name_of_the_layer():
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ValueError, match=told):
         MAML(perceptron(), **settings)
+
+
+def test_a_frozen_head_is_refused_for_anil_and_no_matter_for_the_others():
+    model = perceptron()
+    model[4].requires_grad_(False)
+    with pytest.raises(ValueError, match="head is '4', which has no trainable parameters; .* 2.bias: name .*unfreeze"):
+        MAML(model, variant="ANIL")
+    assert MAML(model, variant="ANIL", head="2").head == ["2.weight", "2.bias"]
+    for variant in set(VARIANTS) - {"ANIL"}:
+        assert MAML(model, variant=variant).head is None
 
 
 def test_a_model_without_trainable_parameters_is_refused():
@@ -402,6 +437,20 @@ def test_a_loss_that_is_no_scalar_is_refused(vectorized):
         MAML(model, loss=loss, vectorized=vectorized).outer_loop(tasks_for(model))
 
 
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_a_squared_error_that_would_broadcast_is_refused(vectorized):
+    model = nn.Sequential(nn.Linear(2, 1)).double()
+    maml = MAML(model, loss=F.mse_loss, vectorized=vectorized)
+    tasks = {part: (x, x.sum(2)) for part, (x, _) in tasks_for(model).items()}
+    told = r"outputs have shape \(6, 1\) and its targets \(6,\); F.mse_loss needs equal shapes: reshape"
+    for call in (maml.outer_loop, maml.outputs):
+        with pytest.raises(ValueError, match=told):
+            call(tasks)
+    with pytest.raises(ValueError, match=told):
+        maml.inner_loop(tuple(part[0] for part in tasks["train"]))
+    maml.outer_loop({part: (x, y[..., None]) for part, (x, y) in tasks.items()})
+
+
 def test_a_loss_that_is_not_finite_leaves_the_model_as_it_was():
     model = perceptron()
     tasks, before = tasks_for(model), copy.deepcopy(model.state_dict())
@@ -418,9 +467,22 @@ def test_other_unusable_calls_are_refused():
         maml.outputs(tasks, -1)
     with pytest.raises(ValueError, match="num_steps is -1"):
         maml.inner_loop((tasks["train"][0][0], tasks["train"][1][0]), -1)
-    with pytest.raises(ValueError, match="a train set is needed"):
-        maml.inner_loop(tasks["train"][0][0])
+    x, y = tasks["train"][0][0], tasks["train"][1][0]
+    for data, told in (
+        (x, r"task_data is of type Tensor; give a pair of tensors, \(inputs \(n, …\), targets \(n, …\)\)"),
+        ((x, y, y), "task_data is of type tuple; give a pair"),
+        ((x, y[:4]), r"inputs have shape \(6, 2\) and the targets \(4,\); give"),
+        ((x[:0], y[:0]), r"inputs have shape \(0, 2\) and the targets \(0,\); .* 1 or more"),
+        ((x, y[0]), r"inputs have shape \(6, 2\) and the targets \(\); give"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            maml.inner_loop(data)
     start = {"body": torch.zeros(2), "head": torch.zeros(2)}
+    with pytest.raises(ValueError, match="steps is -1; give 0 or more"):
+        adapt(quadratic, start, (), 0.1, -1)
+    for variant in VARIANTS:
+        with pytest.raises(ValueError, match="steps is -1; give 0 or more"):
+            meta_gradient(quadratic, start, (), (), 0.1, -1, variant, head=["head"])
     with pytest.raises(ValueError, match="'ANIL 2'"):
         meta_gradient(quadratic, start, (), (), 0.1, 1, "ANIL 2")
     with pytest.raises(ValueError, match="ANIL adapts the head only"):

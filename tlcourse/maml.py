@@ -25,6 +25,7 @@ Data = tuple[Tensor, Tensor]
 Tasks = Mapping[str, Data] | Sequence[Mapping[str, Data]]
 """{"train": (inputs (T, n, …), targets (T, n, …)), "query": (…)}, or a list of T tasks without the first dimension."""
 
+PARTS = ("train", "query")
 VARIANTS = ("second order", "first order", "ANIL", "Reptile")
 
 
@@ -47,11 +48,15 @@ def adapt(
         params: theta, by name; it stays as it is.
         train: S, the task's train set.
         lr: alpha, the inner learning rate.
+        steps: k; after 0 steps the parameters are those of the start.
         only: names of the parameters that move; all of them by default.
         differentiate: `torch.func.grad_and_value`, which `vmap` can batch, or `autograd_grad_and_value`.
+
+    Raises:
+        ValueError: a negative number of steps.
     """
-    for _ in range(steps):
-        moving = {name: params[name] for name in only or params}
+    for _ in range(_checked(steps, "steps")):
+        moving = {name: params[name] for name in (params if only is None else only)}
         gradient, _ = differentiate(lambda some, at=params: loss({**at, **some}, train))(moving)
         params = {**params, **{name: moving[name] - lr * gradient[name] for name in moving}}
     return params
@@ -76,7 +81,10 @@ def meta_gradient(
         second order   grad L_Q(U(theta)) = (I - lr H_0) … (I - lr H_{k-1}) grad L_Q(theta_k)
         first order    grad L_Q(theta_k): as if each H were 0
         ANIL           as second order, but the inner loop moves the head only
-        Reptile        (theta - U(theta)) / lr, the sum of the inner gradients: it needs no query set
+        Reptile        (theta - U(theta)) / lr, the sum of the inner gradients
+
+    Reptile: its gradient uses no query set; the query loss is only reported. All inner steps are on the same examples,
+    where Nichol et al. draw new ones for each step.
 
     Args:
         loss, params, train, lr, steps, differentiate: as for `adapt`.
@@ -84,7 +92,7 @@ def meta_gradient(
         head: names of the head's parameters, for ANIL.
 
     Raises:
-        ValueError: an unknown variant, or ANIL without a head.
+        ValueError: an unknown variant, ANIL without a head, or a negative number of steps.
 
     Papers: Finn et al. 2017, equation 1, and section 5.2 for first order; Raghu et al. 2020, arXiv 1909.09157 (ANIL);
     Nichol et al. 2018, arXiv 1803.02999 (Reptile).
@@ -93,6 +101,7 @@ def meta_gradient(
         raise ValueError(f"variant is {variant!r}; give one of {', '.join(map(repr, VARIANTS))}")
     if variant == "ANIL" and not head:
         raise ValueError("ANIL adapts the head only; give the names of the head's parameters")
+    _checked(steps, "steps")
 
     def query_loss(start: Params) -> Tensor:
         only = head if variant == "ANIL" else None
@@ -109,16 +118,17 @@ def meta_gradient(
 def autograd_grad_and_value(function: Callable[[Params], Tensor]) -> Callable[[Params], tuple[Params, Tensor]]:
     """`torch.func.grad_and_value` by `torch.autograd.grad`: `vmap` cannot batch it, but it spares what nobody asks for.
 
-    A graph of the gradient is kept only where the parameters themselves are part of one, that is, where a gradient of
-    this gradient is to be taken.
+    A graph of the gradient is kept only where some of the parameters themselves are part of one, that is, where a
+    gradient of this gradient is to be taken.
     """
 
     def of(params: Params) -> tuple[Params, Tensor]:
         nested = any(tensor.requires_grad for tensor in params.values())
         with torch.enable_grad():
-            at = params if nested else {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
+            at = {name: p if p.requires_grad else p.detach().requires_grad_() for name, p in params.items()}
             value = function(at)
-            gradient = torch.autograd.grad(value, list(at.values()), create_graph=nested, materialize_grads=True)
+            wanted = list(at.values())  # torch.autograd.grad refuses an empty list
+            gradient = torch.autograd.grad(value, wanted, create_graph=nested, materialize_grads=True) if at else ()
         return dict(zip(at, gradient, strict=True)), value if nested else value.detach()
 
     return of
@@ -132,19 +142,24 @@ class MAML:
 
     Args:
         model: inputs (n, …) to outputs (n, …). Its normalisation must not keep running statistics: which task would
-            they belong to? Layers as `nn.BatchNorm2d(width, track_running_stats=False)` normalise by the batch at hand.
+            they belong to? Frozen ones, in evaluation mode, are refused too: they belong to the data before, and the
+            next call of `model.train()` would mix the tasks in. Take `nn.GroupNorm`, or layers as
+            `nn.BatchNorm2d(width, track_running_stats=False)`, which normalise by the batch at hand.
         inner_lr, outer_lr: alpha and beta.
-        loss: outputs and targets to a scalar, the mean over the examples.
+        loss: outputs and targets to a scalar, the mean over the examples. `F.mse_loss` needs both of one shape.
         inner_steps: k, in training.
-        variant: `"second order"`, `"first order"`, `"ANIL"` or `"Reptile"`; see `meta_gradient`.
-        head: name of the module that ANIL adapts; by default the one that holds the model's last parameter.
+        variant: `"second order"`, `"first order"`, `"ANIL"` or `"Reptile"`; see `meta_gradient`. For Reptile, Adam
+            takes (theta - U(theta)) / inner_lr as its gradient.
+        head: name of the module that ANIL adapts; by default the one that holds the model's last parameter, frozen or
+            not. The other variants have no use for it.
         vectorized: all tasks at once by `vmap`; else one after the other, which gives the same numbers but for
             rounding. On a CPU vectorizing pays where a task is small, because its operations then cost little more than
             their calls: several times for a perceptron. For feature maps of 28 × 28 the loop is faster. Dropout draws
             other numbers for each task either way.
 
     Raises:
-        ValueError: settings that make no sense, no trainable parameters, or running statistics.
+        ValueError: settings that make no sense, no trainable parameters (for ANIL, in the head), or running
+            statistics.
 
     Paper: Finn et al. 2017, arXiv 1703.03400, algorithms 1 and 2.
     """
@@ -173,7 +188,7 @@ class MAML:
         self.trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not self.trainable:
             raise ValueError("every parameter of the model is frozen: there is nothing to learn; unfreeze a part of it")
-        self.head = _parameters_of(head, list(self.trainable))
+        self.head = self._parameters_of(head) if variant == "ANIL" else None
         self.optimizer = torch.optim.Adam(self.trainable.values(), outer_lr)
         self._differentiate = grad_and_value if vectorized else autograd_grad_and_value
 
@@ -192,7 +207,18 @@ class MAML:
         Raises:
             ValueError: unusable data, or a negative number of steps.
         """
-        data = tuple(part[0] for part in self._stacked([{"train": task_data}], ["train"])[0])
+        if not _is_pair(task_data):
+            raise ValueError(
+                f"task_data is of type {type(task_data).__name__}; give a pair of tensors, "
+                "(inputs (n, …), targets (n, …)), the examples of one task"
+            )
+        inputs, targets = task_data
+        if 0 in (inputs.ndim, targets.ndim) or not len(inputs) == len(targets) > 0:
+            raise ValueError(
+                f"the inputs have shape {tuple(inputs.shape)} and the targets {tuple(targets.shape)}; "
+                "give (inputs (n, …), targets (n, …)), the n examples of one task, 1 or more"
+            )
+        data = (inputs.to(self._device), targets.to(self._device))
         start = {name: tensor.clone() for name, tensor in self.start.items()}
         return self._adapt(start, data, _checked(num_steps))
 
@@ -272,8 +298,29 @@ class MAML:
             pairs = zip(zip(*train, strict=True), zip(*query, strict=True), strict=True)
             return torch.stack([of_one(*task) for task in pairs])
 
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.trainable.values())).device
+
+    def _parameters_of(self, module: str | None) -> list[str]:
+        """The names of a module's trainable parameters, by default of the module that holds the model's last one."""
+        names = [name for name, _ in self.model.named_parameters()]
+        prefix = names[-1].rpartition(".")[0] if module is None else module
+        if found := [name for name in self.trainable if name.startswith(f"{prefix}." if prefix else "")]:
+            return found
+        raise ValueError(
+            f"head is {prefix!r}, which has no trainable parameters; the model's are {', '.join(self.trainable)}: "
+            "name the module of some of these, or unfreeze the head"
+        )
+
     def _loss(self, params: Params, data: Data) -> Tensor:
-        loss = self.loss(self.predict(params, data[0]), data[1])
+        outputs, targets = self.predict(params, data[0]), data[1]
+        if self.loss is F.mse_loss and outputs.shape != targets.shape:  # it would broadcast them
+            raise ValueError(
+                f"a task's outputs have shape {tuple(outputs.shape)} and its targets {tuple(targets.shape)}; "
+                "F.mse_loss needs equal shapes: reshape the targets"
+            )
+        loss = self.loss(outputs, targets)
         if loss.shape != ():
             raise ValueError(f"the loss has shape {tuple(loss.shape)}; a scalar is needed, the mean over the examples")
         return loss
@@ -282,31 +329,31 @@ class MAML:
         only = self.head if self.variant == "ANIL" else None
         return adapt(self._loss, params, train, self.inner_lr, steps, only=only, differentiate=self._differentiate)
 
-    def _stacked(self, tasks: Tasks, parts: Sequence[str] = ("train", "query")) -> list[Data]:
-        """The parts of the tasks, each stacked over the tasks, on the model's device."""
+    def _stacked(self, tasks: Tasks) -> list[Data]:
+        """The train and the query sets, each stacked over the tasks, on the model's device."""
         if not isinstance(tasks, Mapping):
-            tasks = _stack(list(tasks), parts)
-        device, sets = next(iter(self.trainable.values())).device, []
-        for part in parts:
+            tasks = _stack(list(tasks))
+        sets = []
+        for part in PARTS:
             inputs, targets = _pair(tasks, part)
             if min(inputs.ndim, targets.ndim) < 2 or inputs.shape[:2] != targets.shape[:2] or 0 in inputs.shape[:2]:
                 raise ValueError(
                     f"the {part} inputs of the tasks have shape {tuple(inputs.shape)} and their targets "
                     f"{tuple(targets.shape)}; (T, n, …) of both are needed: n examples of T tasks, 1 or more"
                 )
-            sets.append((inputs.to(device), targets.to(device)))
-        if len({len(inputs) for inputs, _ in sets}) > 1:
+            sets.append((inputs.to(self._device), targets.to(self._device)))
+        if len(sets[0][0]) != len(sets[1][0]):
             raise ValueError(
                 f"there are {len(sets[0][0])} train sets and {len(sets[1][0])} query sets; each task needs one of both"
             )
         return sets
 
 
-def _stack(tasks: list[Mapping[str, Data]], parts: Sequence[str]) -> dict[str, Data]:
+def _stack(tasks: list[Mapping[str, Data]]) -> dict[str, Data]:
     if not tasks:
         raise ValueError("there are no tasks; give one or more")
     stacked = {}
-    for part in parts:
+    for part in PARTS:
         pairs = [_pair(task, part) for task in tasks]
         for i, pair in enumerate(pairs):
             if (shapes := _shapes(pair)) != _shapes(pairs[0]):
@@ -320,7 +367,7 @@ def _stack(tasks: list[Mapping[str, Data]], parts: Sequence[str]) -> dict[str, D
 
 def _pair(task: Mapping[str, Data], part: str) -> Data:
     pair = task.get(part) if isinstance(task, Mapping) else None
-    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(x, Tensor) for x in pair)):
+    if not _is_pair(pair):
         raise ValueError(
             f"a {part} set is needed, a pair of tensors (inputs, targets): give tasks as "
             "{'train': (inputs, targets), 'query': (inputs, targets)}"
@@ -328,28 +375,25 @@ def _pair(task: Mapping[str, Data], part: str) -> Data:
     return tuple(pair)
 
 
+def _is_pair(given) -> bool:
+    return isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(part, Tensor) for part in given)
+
+
 def _shapes(pair: Data) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(tensor.shape) for tensor in pair)
 
 
-def _checked(num_steps: int) -> int:
-    if num_steps < 0:
-        raise ValueError(f"num_steps is {num_steps}; give 0 or more")
-    return num_steps
-
-
-def _parameters_of(module: str | None, names: list[str]) -> list[str]:
-    """The names of a module's parameters, by default of the module that holds the last one."""
-    prefix = names[-1].rpartition(".")[0] if module is None else module
-    if found := [name for name in names if name.startswith(f"{prefix}." if prefix else "")]:
-        return found
-    raise ValueError(f"head is {module!r}, which has no trainable parameters; the model's are {', '.join(names)}")
+def _checked(steps: int, name: str = "num_steps") -> int:
+    if steps < 0:
+        raise ValueError(f"{name} is {steps}; give 0 or more")
+    return steps
 
 
 def _refuse_running_statistics(model: nn.Module) -> None:
     for name, module in model.named_modules():
         if getattr(module, "running_mean", None) is not None:
             raise ValueError(
-                f"layer {name!r} ({type(module).__name__}) keeps running statistics, which would mix the tasks; make "
-                "it with track_running_stats=False, so that it normalises by the batch at hand, or take nn.GroupNorm"
+                f"layer {name!r} ({type(module).__name__}) keeps running statistics, which would mix the tasks, "
+                "and which are refused in evaluation mode too; make it with track_running_stats=False, so that it "
+                "normalises by the batch at hand, or take nn.GroupNorm"
             )
