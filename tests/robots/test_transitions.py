@@ -46,6 +46,20 @@ def test_inputs_and_targets_are_standardized_by_one_scale():
     np.testing.assert_allclose(observations[3, 5] + step, observations[3, 6], atol=1e-5)
 
 
+def test_a_number_that_never_changes_is_refused_where_the_scale_is_taken():
+    observations, actions = babble(LiftingArm(4), 20, seed=0)
+    scale = Transitions.of(observations, actions).scale
+    still, steady = np.zeros_like(actions) + 0.1, observations.copy()
+    steady[..., 1] = np.arange(21)  # its change is what never changes
+    for given, told in (
+        ((observations, still), "input 3 never changes"),
+        ((steady, actions), "target 1 never changes"),
+    ):
+        with pytest.raises(ValueError, match=f"{told}; standardizing needs a spread"):
+            Transitions.of(*given)
+    assert Transitions.of(observations, still, scale).inputs.isfinite().all()
+
+
 def test_a_task_is_a_stretch_of_one_robot_s_life():
     inputs = torch.stack([100.0 * torch.arange(4)[:, None] + torch.arange(30.0)], dim=-1)
     drawn = Transitions(inputs, -inputs, ())

@@ -63,10 +63,20 @@ class Transitions:
     def of(
         cls, observations: np.ndarray, actions: np.ndarray, scale: tuple[np.ndarray, ...] | None = None
     ) -> "Transitions":
-        """From what `babble` returns; standardized by `scale`, or else by their own mean and standard deviation."""
+        """From what `babble` returns; standardized by `scale`, or else by their own mean and standard deviation.
+
+        Raises:
+            ValueError: without a scale, a number that is the same in all transitions.
+        """
         inputs = np.concatenate([observations[:, :-1], actions], axis=2)
         targets = np.diff(observations, axis=1)
         if scale is None:
+            for name, x in (("input", inputs), ("target", targets)):
+                if len(constant := np.flatnonzero(np.ptp(x, axis=(0, 1)) == 0)):
+                    raise ValueError(
+                        f"{name} {constant[0]} never changes; standardizing needs a spread: leave that number out, or "
+                        "let the robots move so that it changes"
+                    )
             scale = tuple(f(x, axis=(0, 1)) for x in (inputs, targets) for f in (np.mean, np.std))
         standardized = [(inputs - scale[0]) / scale[1], (targets - scale[2]) / scale[3]]
         return cls(*(torch.from_numpy(x).float() for x in standardized), scale)
