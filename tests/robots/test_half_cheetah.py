@@ -67,6 +67,18 @@ def test_a_reversed_motor_turns_the_other_way():
         reversed_.set_physics(gear_front_shin=np.nan)
 
 
+def test_the_mass_of_one_instance_is_its_own():
+    env = HalfCheetah(2)
+    env.set_physics([1], mass=2.0)
+    light, heavy = env._models
+    assert light.body_mass.sum() == pytest.approx(14) and env.model.body_mass.sum() == pytest.approx(14)
+    np.testing.assert_allclose(heavy.body_mass, 2 * light.body_mass)
+    np.testing.assert_allclose(heavy.body_inertia, 2 * light.body_inertia)
+    observations, plain = run(env, ACTIONS[:10])[0], run(HalfCheetah(2), ACTIONS[:10])[0]
+    np.testing.assert_array_equal(observations[:, 0], plain[:, 0])
+    assert np.abs(observations[:, 1] - plain[:, 1]).max() > 0.1
+
+
 def test_episodes_are_cut_off_and_never_end_otherwise():
     env = HalfCheetah(2, episode_steps=3)
     env.reset(seed=0)
