@@ -48,6 +48,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from ipywidgets import FloatSlider
+from matplotlib.colors import ListedColormap
 from scipy.optimize import minimize
 from sklearn.manifold import TSNE
 from torch import nn
@@ -72,7 +73,7 @@ SEED = 0
 #
 # Somebody shows you one letter of a script that you have never seen. A minute later you find it again on another page, in another hand. You did not learn that letter from hundreds of samples: you had learned long before, from other letters, *what changes from hand to hand and what does not*. The pen is thicker, the line slants, but the loop stays a loop.
 #
-# That knowledge can be trained, too. Instead of a network that names classes we train one that **compares**: it puts images into a space in which the same letter in two hands lies close together and two letters lie apart. A new class then costs no training at all. Its few examples are put into the space, and their mean, the **prototype**, stands for the class. A new image belongs to the nearest prototype.
+# A network can learn this, too. Instead of a network that names classes we train one that **compares**: it puts images into a space in which one letter in two hands lies close together, and different letters lie far apart. A new class then costs no training at all. Its few examples are put into the space, and their mean, the **prototype**, stands for the class. A new image belongs to the nearest prototype.
 #
 # We train on letters of five scripts (Latin, Greek, Coptic, Cyrillic, Canadian syllabics) and test on ten others, from Armenian to Old Italic. They come from fonts: a program keeps the middle line of each stroke, and draws the letter anew for twenty **drawers**, each with a pen, a slant and a font as a model; the test has other drawers than the training. Letters of the test that are nearly equal to one of the training are left out. (The famous collection of this kind is Omniglot, Lake et al. 2015. To take it instead, put `omniglot("background", download=True)` in the place of `known`, and `omniglot("evaluation", download=True)` in that of `new`; both come from `tlcourse.data.glyphs`.)
 # %% [markdown] lang="pl"
@@ -91,9 +92,9 @@ table([(t("to train on", "do treningu"), len(known.names), len(set(known.scripts
       [t("set", "zbiór"), t("letters", "litery"), t("scripts", "pisma"), t("images", "obrazy")])
 
 # %% [markdown] lang="en"
-# A test is a heap of small tasks, called **episodes**. Each draws $N$ classes, and of each class $K$ examples to learn from (the **support set**) and some others to answer (the **query set**). That is **N-way K-shot**; with $K = 1$ one speaks of one-shot learning. Here is an episode with $N = 5$, $K = 1$. The top row is all that you may learn from; below are two queries of each class, in mixed order. Which letter is each of them? (The answers stand below.)
+# A test consists of many small tasks, called **episodes**. Each draws $N$ classes, here from all ten scripts mixed, and of each class $K$ examples to learn from (the **support set**) and some others to classify (the **query set**). That is **N-way K-shot**; $K = 1$ is called one-shot learning. Here is an episode with $N = 5$, $K = 1$. The top row is all that you may learn from; below are two queries of each class, in mixed order. Which letter is each of them? (The answers stand below.)
 # %% [markdown] lang="pl"
-# Test to wiele małych zadań, zwanych **epizodami**. Każdy losuje $N$ klas, a z każdej klasy $K$ przykładów do nauki (**zbiór wsparcia**, ang. *support set*) i kilka innych, na które trzeba odpowiedzieć (**zbiór zapytań**, ang. *query set*). To zadanie typu **N klas po K przykładów** (ang. *N-way K-shot*); przy $K = 1$ mówimy o uczeniu na jednym przykładzie. Oto epizod z $N = 5$ i $K = 1$. Uczyć się wolno tylko z górnego rzędu; niżej są po dwa zapytania z każdej klasy, w pomieszanej kolejności. Która to litera? (Odpowiedzi są pod spodem.)
+# Test to wiele małych zadań, zwanych **epizodami**. Każdy losuje $N$ klas, u nas ze wszystkich dziesięciu pism razem, a z każdej klasy $K$ przykładów do nauki (**zbiór wsparcia**, ang. *support set*) i kilka innych, na które trzeba odpowiedzieć (**zbiór zapytań**, ang. *query set*). To zadanie typu **N klas po K przykładów** (ang. *N-way K-shot*); przy $K = 1$ mówimy o uczeniu na jednym przykładzie. Oto epizod z $N = 5$ i $K = 1$. Uczyć się wolno tylko z górnego rzędu; niżej są po dwa zapytania z każdej klasy, w pomieszanej kolejności. Która to litera? (Odpowiedzi są pod spodem.)
 
 # %%
 episode = next(iter(EpisodeSampler(new.labels, n_way=5, n_support=1, n_query=2, seed=SEED)))
@@ -131,7 +132,7 @@ table([(name, *(f"{s.mean:.3f} ± {s.interval:.3f}" for s in row)) for name, row
 #
 # $$c_k = \frac{1}{|S_k|} \sum_{x \in S_k} f_\theta(x), \qquad p_\theta(y = k \mid x) = \frac{e^{-d(f_\theta(x),\, c_k)}}{\sum_{j} e^{-d(f_\theta(x),\, c_j)}}, \qquad L(\theta) = -\log p_\theta(y \mid x),$$
 #
-# where $y$ is the class of the query $x$, and the loss is averaged over all queries. It is the familiar cross-entropy, with $-d$ in the place of logits. What the classes are *called* appears nowhere: the next episode has other classes, and the same $\theta$ must serve it. That is **metric learning**: what is learned is a distance, not a list of classes. For $d$ we take the **squared** Euclidean distance, $d(z, c) = \lVert z - c \rVert^2$. (Unsquared is a common mistake; the argument below would no longer hold.)
+# where $y$ is the class of the query $x$, and the loss is averaged over all queries. It is the familiar cross-entropy, with $-d$ in place of the logits. What the classes are *called* appears nowhere: the next episode has other classes, and the same $\theta$ must serve it. What is learned is a space, not a list of classes, and with it a distance between images: **metric learning**. For $d$ we take the **squared** Euclidean distance, $d(z, c) = \lVert z - c \rVert^2$. (Unsquared is a common mistake; the argument below would no longer hold.)
 # %% [markdown] lang="pl"
 # Za znakiem ± stoi połowa szerokości przedziału ufności 95 % dla średniej po epizodach. Obejmuje on tylko losowanie epizodów: enkoder wytrenowany z innego ziarna dałby jeszcze inny wynik. Jeden epizod mówi niewiele, bo bywa łatwy albo trudny; dlatego wyniki uczenia na kilku przykładach podaje się zawsze dla setek epizodów.
 #
@@ -141,35 +142,35 @@ table([(name, *(f"{s.mean:.3f} ± {s.interval:.3f}" for s in row)) for name, row
 #
 # $$c_k = \frac{1}{|S_k|} \sum_{x \in S_k} f_\theta(x), \qquad p_\theta(y = k \mid x) = \frac{e^{-d(f_\theta(x),\, c_k)}}{\sum_{j} e^{-d(f_\theta(x),\, c_j)}}, \qquad L(\theta) = -\log p_\theta(y \mid x),$$
 #
-# przy czym $y$ to klasa zapytania $x$, a stratę uśredniamy po wszystkich zapytaniach. To dobrze znana entropia krzyżowa, tylko na miejscu logitów stoi $-d$. Nigdzie nie ma *nazw* klas: następny epizod ma inne klasy, a musi go obsłużyć to samo $\theta$. To **uczenie metryki** (ang. *metric learning*): sieć uczy się odległości, a nie listy klas. Za $d$ bierzemy **kwadrat** odległości euklidesowej, $d(z, c) = \lVert z - c \rVert^2$. (Brak kwadratu to częsty błąd; rozumowanie poniżej przestaje wtedy działać.)
+# przy czym $y$ to klasa zapytania $x$, a stratę uśredniamy po wszystkich zapytaniach. To dobrze znana entropia krzyżowa, tylko na miejscu logitów stoi $-d$. Nigdzie nie ma *nazw* klas: następny epizod ma inne klasy, a musi go obsłużyć to samo $\theta$. Sieć uczy się przestrzeni, a nie listy klas, i tym samym odległości między obrazami: to **uczenie metryki** (ang. *metric learning*). Za $d$ bierzemy **kwadrat** odległości euklidesowej, $d(z, c) = \lVert z - c \rVert^2$. (Brak kwadratu to częsty błąd; rozumowanie poniżej przestaje wtedy działać.)
 
 # %%
 show_source(class_prototypes, squared_euclidean_distance, PrototypicalNetwork._by_labels)
 
 # %% [markdown] lang="en"
-# `unique` numbers the classes from 0, so the labels may be any integers in any order; `index_add` adds each feature vector to the row of its class. The distances are computed as $\lVert x \rVert^2 - 2\langle x, y \rangle + \lVert y \rVert^2$, with one product of matrices: all differences $z_i - c_j$ of 2,000 queries and 100 classes with 512 features would be 100 million numbers. Subtracting `centre` changes no distance, but loses less to rounding; `clamp` removes the tiny negative numbers that are left. `scale` is 1 here.
+# `unique` numbers the classes from 0, so the labels may be any integers in any order; `index_add` adds each feature vector to the row of its class. The distances are computed as $\lVert x \rVert^2 - 2\langle x, y \rangle + \lVert y \rVert^2$, with one product of matrices: all differences $z_i - c_j$ of 2,000 queries and 100 classes with 512 features would be 100 million numbers. Subtracting `centre` changes no distance, but loses less to rounding; `clamp` removes the tiny negative numbers that are left. `scale` is 1 here. Support and query pass through the encoder together, so that batch normalisation sees one batch in training; in the test it uses its running averages, and each image is encoded by itself.
 #
 # **Why the mean?** Is there no better representative of a class, such as a median? Better means: with a smaller sum of distances to the examples. Take any strictly convex, differentiable function $\varphi$. Its **Bregman divergence** says how far, at the point $z$, $\varphi$ lies above its tangent at $c$:
 #
 # $$d_\varphi(z, c) = \varphi(z) - \varphi(c) - \langle \nabla\varphi(c),\, z - c \rangle \;\ge\; 0 .$$
 #
-# $\varphi(z) = \lVert z \rVert^2$ gives $\lVert z - c \rVert^2$; $\varphi(z) = \sum_j z_j \log z_j$ gives the Kullback–Leibler divergence, $\sum_j \left( z_j \log (z_j / c_j) - z_j + c_j \right)$ (the last two terms cancel when the numbers sum to 1). Let $z_1, \dots, z_n$ be the examples of a class and $\bar z$ their mean. How much worse than the mean is another point $c$? From the sum of $d_\varphi(z_i, c)$ subtract that of $d_\varphi(z_i, \bar z)$. The terms $\varphi(z_i)$ cancel, and $\sum_i \langle \nabla\varphi(\bar z), z_i - \bar z \rangle = 0$, so that
+# $\varphi(z) = \lVert z \rVert^2$ gives $\lVert z - c \rVert^2$; $\varphi(z) = \sum_j z_j \log z_j$ gives the Kullback–Leibler divergence, $\sum_j \left( z_j \log (z_j / c_j) - z_j + c_j \right)$ (the last two terms cancel when the numbers sum to 1). Let $z_1, \dots, z_n$ be the examples of a class and $\bar z$ their mean. How much worse than the mean is another point $c$? From the sum of $d_\varphi(z_i, c)$ subtract that of $d_\varphi(z_i, \bar z)$. The terms $\varphi(z_i)$ cancel, $\sum_i \langle \nabla\varphi(\bar z), z_i - \bar z \rangle = 0$, and $\sum_i \langle \nabla\varphi(c), z_i - c \rangle = n \langle \nabla\varphi(c), \bar z - c \rangle$, so that
 #
 # $$\sum_{i=1}^n d_\varphi(z_i, c) - \sum_{i=1}^n d_\varphi(z_i, \bar z) = n \left[ \varphi(\bar z) - \varphi(c) - \langle \nabla\varphi(c),\, \bar z - c \rangle \right] = n\, d_\varphi(\bar z, c) \;\ge\; 0 .$$
 #
-# The mean is the best single representative for *every* Bregman divergence (Banerjee et al. 2005, JMLR 6), and for no other kind of distance in general. Let an optimiser look for the best point, and see how far from the mean it ends:
+# The mean is the best single representative for *every* Bregman divergence (Banerjee et al. 2005, JMLR 6), and, as $\varphi$ is strictly convex, the only best one. For other distances it is another point, in general. Let an optimiser (Nelder–Mead, which needs no gradients) look for the best point, and see how far from the mean it ends:
 # %% [markdown] lang="pl"
-# `unique` numeruje klasy od 0, więc etykiety mogą być dowolnymi liczbami całkowitymi w dowolnej kolejności; `index_add` dodaje każdy wektor cech do wiersza jego klasy. Odległości liczymy jako $\lVert x \rVert^2 - 2\langle x, y \rangle + \lVert y \rVert^2$, jednym mnożeniem macierzy: tablica wszystkich różnic $z_i - c_j$ dla 2000 zapytań, 100 klas i 512 cech miałaby 100 milionów liczb. Odjęcie `centre` nie zmienia odległości, a zmniejsza błędy zaokrągleń; `clamp` usuwa maleńkie liczby ujemne, które po nich zostają. `scale` równa się tu 1.
+# `unique` numeruje klasy od 0, więc etykiety mogą być dowolnymi liczbami całkowitymi w dowolnej kolejności; `index_add` dodaje każdy wektor cech do wiersza jego klasy. Odległości liczymy jako $\lVert x \rVert^2 - 2\langle x, y \rangle + \lVert y \rVert^2$, jednym mnożeniem macierzy: tablica wszystkich różnic $z_i - c_j$ dla 2000 zapytań, 100 klas i 512 cech miałaby 100 milionów liczb. Odjęcie `centre` nie zmienia odległości, a zmniejsza błędy zaokrągleń; `clamp` usuwa maleńkie liczby ujemne, które po nich zostają. `scale` równa się tu 1. Wsparcie i zapytania przechodzą przez enkoder razem, żeby w treningu normalizacja wsadowa (ang. *batch normalization*) widziała jedną paczkę (ang. *batch*); w teście używa średnich kroczących i każdy obraz jest kodowany osobno.
 #
 # **Dlaczego średnia?** Czy klasa nie ma lepszego przedstawiciela, na przykład mediany? Lepszego, czyli o mniejszej sumie odległości od przykładów klasy. Weź dowolną funkcję $\varphi$, ściśle wypukłą i różniczkowalną. Jej **dywergencja Bregmana** mówi, o ile w punkcie $z$ funkcja $\varphi$ leży nad swoją styczną w punkcie $c$:
 #
 # $$d_\varphi(z, c) = \varphi(z) - \varphi(c) - \langle \nabla\varphi(c),\, z - c \rangle \;\ge\; 0 .$$
 #
-# Dla $\varphi(z) = \lVert z \rVert^2$ jest to $\lVert z - c \rVert^2$; dla $\varphi(z) = \sum_j z_j \log z_j$ jest to dywergencja Kullbacka–Leiblera, $\sum_j \left( z_j \log (z_j / c_j) - z_j + c_j \right)$ (dwa ostatnie składniki znoszą się, gdy liczby sumują się do 1). Niech $z_1, \dots, z_n$ będą przykładami klasy, a $\bar z$ ich średnią. O ile gorszy od średniej jest inny punkt $c$? Od sumy $d_\varphi(z_i, c)$ odejmij sumę $d_\varphi(z_i, \bar z)$. Składniki $\varphi(z_i)$ się znoszą, a $\sum_i \langle \nabla\varphi(\bar z), z_i - \bar z \rangle = 0$, więc
+# Dla $\varphi(z) = \lVert z \rVert^2$ jest to $\lVert z - c \rVert^2$; dla $\varphi(z) = \sum_j z_j \log z_j$ jest to dywergencja Kullbacka–Leiblera, $\sum_j \left( z_j \log (z_j / c_j) - z_j + c_j \right)$ (dwa ostatnie składniki znoszą się, gdy liczby sumują się do 1). Niech $z_1, \dots, z_n$ będą przykładami klasy, a $\bar z$ ich średnią. O ile gorszy od średniej jest inny punkt $c$? Od sumy $d_\varphi(z_i, c)$ odejmij sumę $d_\varphi(z_i, \bar z)$. Składniki $\varphi(z_i)$ się znoszą, $\sum_i \langle \nabla\varphi(\bar z), z_i - \bar z \rangle = 0$, a $\sum_i \langle \nabla\varphi(c), z_i - c \rangle = n \langle \nabla\varphi(c), \bar z - c \rangle$, więc
 #
 # $$\sum_{i=1}^n d_\varphi(z_i, c) - \sum_{i=1}^n d_\varphi(z_i, \bar z) = n \left[ \varphi(\bar z) - \varphi(c) - \langle \nabla\varphi(c),\, \bar z - c \rangle \right] = n\, d_\varphi(\bar z, c) \;\ge\; 0 .$$
 #
-# Średnia jest najlepszym pojedynczym przedstawicielem dla *każdej* dywergencji Bregmana (Banerjee i in. 2005, JMLR 6), a dla innych odległości na ogół nie. Niech optymalizator poszuka najlepszego punktu; zobacz, jak daleko od średniej skończy:
+# Średnia jest najlepszym pojedynczym przedstawicielem dla *każdej* dywergencji Bregmana (Banerjee i in. 2005, JMLR 6), a że $\varphi$ jest ściśle wypukła, także jedynym najlepszym. Dla innych odległości jest nim na ogół inny punkt. Niech optymalizator (metoda Neldera–Meada, która nie wymaga gradientów) poszuka najlepszego punktu; zobacz, jak daleko od średniej skończy:
 
 # %%
 points = torch.rand(7, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(SEED)) + 0.5
@@ -187,7 +188,7 @@ table([(name, f"{offset:.4f}") for name, offset in offsets.items()], [t("distanc
 #
 # $$\text{logit}_k = \langle w_k, z \rangle + b_k, \qquad w_k = 2 c_k, \qquad b_k = -\lVert c_k \rVert^2,$$
 #
-# a linear probe as in lesson 01, but one whose weights are *read off* the examples instead of trained. So all that is not linear has to be done by the encoder; hold on to this for the section on failure. A check on the pixels of the episode above, once by distances and once by the linear layer:
+# a linear probe as in lesson 01, but one whose weights are *read off* the examples instead of trained. (When does it fit best? The softmax above is exactly the probability of each class if the classes are equally likely and each is a normal cloud round $c_k$ with covariance $\tfrac12 I$. One class, one round cloud: that is what a prototype assumes.) So all that is not linear has to be done by the encoder; hold on to this for the section on failure. A check on the pixels of the episode above, once by distances and once by the linear layer:
 # %% [markdown] lang="pl"
 # W dwóch pierwszych przypadkach najlepszy punkt *jest* średnią; bez kwadratu jest nim inny punkt, mediana geometryczna.
 #
@@ -195,22 +196,22 @@ table([(name, f"{offset:.4f}") for name, offset in offsets.items()], [t("distanc
 #
 # $$\text{logit}_k = \langle w_k, z \rangle + b_k, \qquad w_k = 2 c_k, \qquad b_k = -\lVert c_k \rVert^2,$$
 #
-# czyli sonda liniowa (ang. *linear probe*) jak w lekcji 01, ale jej wagi *odczytujemy* z przykładów, zamiast je trenować. Wszystko, co nieliniowe, musi więc zrobić enkoder; zapamiętaj to do części o tym, kiedy metoda zawodzi. Sprawdzenie na pikselach epizodu z początku lekcji, raz z odległości, raz z warstwy liniowej:
+# czyli sonda liniowa (ang. *linear probe*) jak w lekcji 01, ale jej wagi *odczytujemy* z przykładów, zamiast je trenować. (Kiedy pasuje najlepiej? Softmax powyżej jest dokładnie prawdopodobieństwem klas, gdy są one równie częste, a każda jest normalną chmurą wokół $c_k$ o kowariancji $\tfrac12 I$. Jedna klasa, jedna okrągła chmura: to zakłada prototyp.) Wszystko, co nieliniowe, musi więc zrobić enkoder; zapamiętaj to do części o tym, kiedy metoda zawodzi. Sprawdzenie na pikselach epizodu z początku lekcji, raz z odległości, raz z warstwy liniowej:
 
 # %%
 support, query = pixels[episode.support], pixels[episode.query]
 by_distance = nearest_prototype(support, episode.support_labels, query).exp()
 by_layer = prototype_classifier(class_prototypes(support, episode.support_labels)[0])(query).softmax(1)
-print(t("largest difference of a probability: {:.0e}", "największa różnica prawdopodobieństw: {:.0e}").format((by_distance - by_layer).abs().max()))
+print(t("largest difference in any probability: {:.0e}", "największa różnica prawdopodobieństw: {:.0e}").format((by_distance - by_layer).abs().max()))
 
 # %% [markdown] lang="en"
 # ## The experiment
 #
-# The encoder has four blocks (convolution, batch normalisation, ReLU, and the largest of each 2 × 2); from 28 × 28 pixels it makes 32 features. It is trained by episodes like the hardest of the test: 20 classes, one example and five queries of each, 500 episodes in all. Then it meets scripts that it has never seen. Nothing is trained there: support images go in, means come out.
+# The encoder has four blocks (convolution, batch normalisation, ReLU, and 2 × 2 max-pooling); from 28 × 28 pixels it makes 32 features. It is trained by episodes like the hardest of the test: 20 classes, one example and five queries of each, 500 episodes in all. Then it meets scripts that it has never seen. Nothing is trained there: support images go in, means come out.
 # %% [markdown] lang="pl"
 # ## Eksperyment
 #
-# Enkoder ma cztery bloki (warstwa splotowa, normalizacja wsadowa, ang. *batch normalization*, ReLU i maksimum z każdego kwadratu 2 × 2); z 28 × 28 pikseli robi 32 cechy. Trenujemy go epizodami takimi jak najtrudniejsze w teście: 20 klas po jednym przykładzie i po pięć zapytań na klasę, w sumie 500 epizodów. Potem dostaje pisma, których nigdy nie widział. Tam niczego się już nie trenuje: wchodzą obrazy ze zbioru wsparcia, wychodzą średnie.
+# Enkoder ma cztery bloki (warstwa splotowa, normalizacja wsadowa, ReLU i maksimum z każdego kwadratu 2 × 2); z 28 × 28 pikseli robi 32 cechy. Trenujemy go epizodami takimi jak najtrudniejsze w teście: 20 klas po jednym przykładzie i po pięć zapytań na klasę, w sumie 500 epizodów. Potem dostaje pisma, których nigdy nie widział. Tam niczego się już nie trenuje: wchodzą obrazy ze zbioru wsparcia, wychodzą średnie.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -225,9 +226,9 @@ seed_everything(SEED)
 model = PrototypicalNetwork(conv4(32))
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, 500)  # falls linearly to 0
-for episode in tqdm(EpisodeSampler(known.labels, n_way=20, n_support=1, n_query=5, episodes=500, seed=SEED), leave=False):
-    log_p = model(known.images[episode.support], episode.support_labels, known.images[episode.query])
-    loss = F.nll_loss(log_p, episode.query_labels)
+for drawn in tqdm(EpisodeSampler(known.labels, n_way=20, n_support=1, n_query=5, episodes=500, seed=SEED), leave=False):
+    log_p = model(known.images[drawn.support], drawn.support_labels, known.images[drawn.query])
+    loss = F.nll_loss(log_p, drawn.query_labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -244,11 +245,11 @@ guess.compare(100 * scores[words["prototypes"]][0].mean)
 # %% [markdown] lang="en"
 # One example of each of five letters of unknown scripts is enough, and nearly every query finds its letter. With twenty classes and one example, where guessing gives 5 %, the gap to the pixels is largest.
 #
-# What has changed in space? Eight unseen letters, 20 drawers each, drawn in two dimensions by t-SNE (neighbours stay neighbours, the axes mean nothing):
+# What has changed in space? Eight unseen letters, 20 drawers each, drawn in two dimensions by t-SNE (neighbours stay neighbours; the axes and the gaps between groups mean nothing). In pixels some drawings have neighbours of another letter; in the features nearly every one lies among drawings of its own:
 # %% [markdown] lang="pl"
 # Wystarczy po jednym przykładzie każdej z pięciu liter nieznanych pism, a prawie każde zapytanie trafia do swojej litery. Przy dwudziestu klasach po jednym przykładzie, gdzie zgadywanie daje 5 %, przewaga nad pikselami jest największa.
 #
-# Co zmieniło się w przestrzeni? Osiem nieznanych liter, każda od 20 rysowników, w dwóch wymiarach według t-SNE (sąsiedzi pozostają sąsiadami, osie nic nie znaczą):
+# Co zmieniło się w przestrzeni? Osiem nieznanych liter, każda od 20 rysowników, w dwóch wymiarach według t-SNE (sąsiedzi pozostają sąsiadami; osie i odstępy między grupami nic nie znaczą). W pikselach niektóre rysunki sąsiadują z inną literą; w cechach prawie każdy leży wśród rysunków swojej:
 
 # %%
 letters = np.random.default_rng(SEED).choice(len(new.names), 8, replace=False)
@@ -257,9 +258,9 @@ fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.2))
 for ax, z, title in zip(axes, (pixels, features), (words["pixels"], words["prototypes"])):
     places = TSNE(init="pca", perplexity=15, random_state=SEED).fit_transform(z[part].numpy())
     for number, letter in enumerate(letters):
-        ax.scatter(*places[new.labels[part] == letter].T, s=60, alpha=0.35, color=plt.cm.tab10(number))
-    for place, label in zip(places, new.labels[part].tolist()):
-        ax.text(*place, new.names[label], fontsize=8, ha="center", va="center")
+        own = places[(new.labels[part] == letter).numpy()]
+        ax.scatter(*own.T, s=25, alpha=0.5, color=plt.cm.tab10(number))
+        ax.text(*np.median(own, 0), new.names[letter], fontsize=16, ha="center", va="center")
     ax.set(title=title, xticks=[], yticks=[])
 show(fig, alt=t("Left, pixels: the eight letters lie partly mixed. Right, the trained encoder's features: the letters lie in tight groups apart from each other.",
                 "Po lewej piksele: osiem liter jest częściowo wymieszanych. Po prawej cechy wytrenowanego enkodera: litery leżą w zwartych, oddzielnych grupach."))
@@ -267,7 +268,7 @@ show(fig, alt=t("Left, pixels: the eight letters lie partly mixed. Right, the tr
 # %% [markdown] lang="en"
 # ### Ten seeds, and two harder tests
 #
-# The recorded runs add a rival: the same encoder trained below a head as an ordinary **classifier** of all the training letters. The head is then thrown away; it has seen about as many images. And two harder tests. In **one script**, all five letters of an episode come from the same script: letters of one alphabet are more alike than those of different ones. The **digits** are MNIST's: people wrote them, and the encoder has never seen a person's writing. From here on ± and bands are 95 % intervals for the mean over seeds: each time other drawers, another start of the network and other episodes.
+# The recorded runs add a rival: the same encoder trained with a linear head as an ordinary **classifier** of all the training letters. It sees about as many images, and then its head is thrown away. There are also two harder tests. In **one script**, all five letters of an episode come from the same script: letters of one alphabet are more alike than those of different ones. The **digits** are MNIST's: people wrote them, and the encoder has never seen a person's writing. From here on ± and bands are 95 % intervals for the mean over seeds: each time other drawers, another start of the network and other episodes.
 # %% [markdown] lang="pl"
 # ### Dziesięć ziaren losowości i dwa trudniejsze sprawdziany
 #
@@ -291,19 +292,19 @@ table([(words[name], *(mean_pm(kind[name][:, column]) for kind in (harder, digit
       [t("5 classes", "5 klas"), t("one script, K = 1", "jedno pismo, K = 1"), t("one script, K = 5", "jedno pismo, K = 5"), t("digits, K = 1", "cyfry, K = 1"), t("digits, K = 5", "cyfry, K = 5")])
 
 # %% [markdown] lang="en"
-# Trained by episodes, the encoder leads in every column. An untrained one is *worse* than the pixels: it throws away information at random. And look at its rival: **a plain classifier's features come close**, and prototypes on top of them beat the pixels by far. (We compare them by the same distance, for which they were not even trained.) Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)), who trained a new layer for new classes on frozen features, came to a similar conclusion on photographs: much of what is credited to episodes comes with any good representation. The gap is larger where the test is harder, with twenty classes and on the digits.
+# Trained by episodes, the encoder leads in every column. An untrained one is *worse* than the pixels: it throws away information at random. Now look at the rival: **a plain classifier's features come close**, and prototypes on top of them beat the pixels by far. (We compare them by the same distance, for which they were not even trained.) Chen et al. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)), who trained a new layer for new classes on frozen features, came to a similar conclusion on photographs: much of what is credited to episodes comes with any good representation. The lead over the classifier is larger where the test is harder, with twenty classes and on the digits.
 #
-# Within one script every method finds it harder; mixed scripts flatter them all. Always ask which of the two was measured. (In such a test, 20-way 1-shot within one alphabet of Omniglot, people made 4.5 % errors: Lake et al. 2015.) And on the digits an encoder that never saw handwriting names most queries rightly from one example of each.
+# Within one script every method does worse; mixed scripts flatter them all. Always ask which of the two was measured. (For scale: in a harder version, 20-way 1-shot within one alphabet of Omniglot, people erred in 4.5 % of the cases, Lake et al. 2015.) And on the digits an encoder that never saw handwriting classifies most queries rightly from one example of each digit.
 #
-# **What the paper reports** (Snell et al. 2017, table 1, Omniglot): 98.8 % and 99.7 % in 5-way 1- and 5-shot, 96.0 % and 98.9 % in 20-way. Their encoder has 64 channels, not 32, and was trained much longer, with 60 classes in an episode, on 1,200 characters; each of them, turned by 90, 180 and 270 degrees, gave three more classes. The classes of an episode came from different alphabets. They found that *more* classes in training than in the test help, and as many shots in training as in the test. (We train with $K = 1$, also for the test with $K = 5$.)
+# **What the paper reports** (Snell et al. 2017, table 1, Omniglot): 98.8 % and 99.7 % in 5-way 1- and 5-shot, 96.0 % and 98.9 % in 20-way. Their encoder has 64 channels, not 32, and was trained much longer, with 60 classes in an episode, on 1,200 characters; each of them, turned by 90, 180 and 270 degrees, gave three more classes. The classes of an episode are drawn from all alphabets mixed. They found it best to train with *more* classes in an episode than in the test, and with as many shots. (We train with $K = 1$, also for the test with $K = 5$.)
 #
 # What does the variety of letters bring? As many training steps each time, but with 20, 100, 300 and all letters (five seeds). Each letter has twenty drawings, so with 20 letters the network sees the same 400 again and again:
 # %% [markdown] lang="pl"
-# Enkoder trenowany epizodami prowadzi w każdej kolumnie. Niewytrenowany jest *gorszy* od pikseli: wyrzuca część informacji na chybił trafił. A teraz spójrz na rywala: **cechy zwykłego klasyfikatora są niewiele gorsze**, a prototypy z nich są o wiele lepsze niż z pikseli. (Porównujemy je tą samą odległością, do której nikt ich nie trenował.) Do podobnego wniosku doszli na fotografiach Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)), którzy na zamrożonych cechach trenowali dla nowych klas nową warstwę: wiele z tego, co przypisuje się epizodom, daje już dobra reprezentacja. Różnica rośnie tam, gdzie sprawdzian jest trudniejszy: przy dwudziestu klasach i na cyfrach.
+# Enkoder trenowany epizodami prowadzi w każdej kolumnie. Niewytrenowany jest *gorszy* od pikseli: wyrzuca część informacji na chybił trafił. A teraz spójrz na rywala: **cechy zwykłego klasyfikatora są niewiele gorsze**, a prototypy z nich są o wiele lepsze niż z pikseli. (Porównujemy je tą samą odległością, do której nikt ich nie trenował.) Do podobnego wniosku doszli na fotografiach Chen i in. 2019 ([arXiv 1904.04232](https://arxiv.org/abs/1904.04232)), którzy na zamrożonych cechach trenowali dla nowych klas nową warstwę: wiele z tego, co przypisuje się epizodom, daje już dobra reprezentacja. Przewaga nad klasyfikatorem rośnie tam, gdzie sprawdzian jest trudniejszy: przy dwudziestu klasach i na cyfrach.
 #
-# W jednym piśmie każdej metodzie jest trudniej; wymieszane pisma zawyżają wszystkie wyniki. Zawsze pytaj, który wariant zmierzono. (W takim sprawdzianie, 20 klas po 1 przykładzie z jednego alfabetu Omniglota, ludzie mylili się w 4,5 % przypadków: Lake i in. 2015.) A na cyfrach enkoder, który nigdy nie widział pisma ręcznego, z jednego przykładu każdej rozpoznaje poprawnie większość zapytań.
+# W jednym piśmie każdej metodzie jest trudniej; wymieszane pisma zawyżają wszystkie wyniki. Zawsze pytaj, który wariant zmierzono. (Dla porównania: w trudniejszym wariancie, 20 klas po 1 przykładzie z jednego alfabetu Omniglota, ludzie mylili się w 4,5 % przypadków, Lake i in. 2015.) A na cyfrach enkoder, który nigdy nie widział pisma ręcznego, z jednego przykładu każdej rozpoznaje poprawnie większość zapytań.
 #
-# **Co podaje artykuł** (Snell i in. 2017, tabela 1, Omniglot): 98,8 % i 99,7 % przy 5 klasach po 1 i po 5 przykładów, 96,0 % i 98,9 % przy 20 klasach. Ich enkoder ma 64 kanały, a nie 32, i był trenowany znacznie dłużej, z 60 klasami w epizodzie, na 1200 znakach; każdy z nich, obrócony o 90, 180 i 270 stopni, dawał jeszcze trzy osobne klasy. Klasy epizodu pochodziły z różnych alfabetów. Autorzy stwierdzili, że pomaga *więcej* klas w treningu niż w teście oraz tyle samo przykładów na klasę w treningu co w teście. (My trenujemy przy $K = 1$ także do testu z $K = 5$.)
+# **Co podaje artykuł** (Snell i in. 2017, tabela 1, Omniglot): 98,8 % i 99,7 % przy 5 klasach po 1 i po 5 przykładów, 96,0 % i 98,9 % przy 20 klasach. Ich enkoder ma 64 kanały, a nie 32, i był trenowany znacznie dłużej, z 60 klasami w epizodzie, na 1200 znakach; każdy z nich, obrócony o 90, 180 i 270 stopni, dawał jeszcze trzy osobne klasy. Klasy epizodu losowali ze wszystkich alfabetów razem. Najlepiej wypadł trening z *większą* liczbą klas w epizodzie niż w teście i z taką samą liczbą przykładów. (My trenujemy przy $K = 1$ także do testu z $K = 5$.)
 #
 # Ile daje różnorodność liter? Za każdym razem tyle samo kroków treningu, ale 20, 100, 300 i wszystkie litery (pięć ziaren). Każda litera ma dwadzieścia rysunków, więc przy 20 literach sieć ogląda w kółko te same 400:
 
@@ -322,13 +323,13 @@ show(fig, alt=t("Accuracy against the number of training letters: it rises from 
                 "Dokładność w zależności od liczby liter w treningu: rośnie od 20 liter do wszystkich."))
 
 # %% [markdown] lang="en"
-# The more letters in training, the better it does on new ones. (With the letters grows the number of different drawings, so the figure does not tell the two apart.) For the encoder a class is what an image is for a classifier: one example.
+# The more letters in training, the better it does on new ones. (The number of different drawings grows with the letters, so the figure does not tell the two apart.) One reason is likely: for the encoder a class is what an image is for a classifier, one example.
 #
 # ### Explore
 #
-# First the space itself. Three classes in a plane, round support points, crosses for their prototypes, and the region that each prototype claims. The sliders $x$ and $y$ move one example of the first class (blue, with a black rim); change $K$ and the distance, too. How far can one odd example drag a region when $K = 1$, and how far when $K = 5$? What do the borders look like for each distance?
+# First the space itself. The figure shows three classes in a plane: dots are support examples, crosses are prototypes, and the shading is the region that each prototype claims. The sliders $x$ and $y$ move one example of the first class (blue, with a black rim); change $K$ and the distance, too. How far can one odd example drag a region when $K = 1$, and how far when $K = 5$? What do the borders look like for each distance?
 # %% [markdown] lang="pl"
-# Im więcej liter w treningu, tym lepiej sieć radzi sobie z nowymi. (Razem z liczbą liter rośnie tu liczba różnych rysunków, więc wykres nie rozdziela jednego od drugiego.) Dla enkodera klasa jest tym, czym dla klasyfikatora obraz: jednym przykładem.
+# Im więcej liter w treningu, tym lepiej sieć radzi sobie z nowymi. (Razem z liczbą liter rośnie tu liczba różnych rysunków, więc wykres nie rozdziela jednego od drugiego.) Jeden powód jest prawdopodobny: dla enkodera klasa jest tym, czym dla klasyfikatora obraz, jednym przykładem.
 #
 # ### Zbadaj
 #
@@ -348,7 +349,7 @@ def draw(x, y, shots, distance):
     regions = DISTANCES[measures[distance]](plane, prototypes).argmin(1).view(121, 121).T
     fig, ax = plt.subplots(figsize=(5, 4.6))
     colours = [palette(name) for name in ("blue", "orange", "green")]
-    ax.contourf(axis, axis, regions, levels=[-0.5, 0.5, 1.5, 2.5], colors=colours, alpha=0.25)
+    ax.imshow(regions, origin="lower", extent=(-4, 4, -4, 4), cmap=ListedColormap(colours), vmin=0, vmax=2, alpha=0.25)
     for points, prototype, colour in zip(chosen, prototypes, colours):
         ax.plot(*points.T, "o", color=colour, markersize=7)
         ax.plot(*prototype, "X", color=colour, markersize=14, markeredgecolor="white")
@@ -364,11 +365,11 @@ plane_explorer = explore(draw, x=FloatSlider(-1.5, min=-4, max=4, step=0.5), y=F
 plane_explorer
 
 # %% [markdown] lang="en"
-# With the squared distance the border of any two classes lies on a straight line, as for every linear classifier; with the cosine the borders are rays from the origin, for it looks at directions only.
+# The prototype follows the example by $1/K$ of its way. With the squared distance the border of any two classes lies on a straight line, as for every linear classifier; with the cosine the borders are rays from the origin, for it looks at directions only.
 #
 # Now the measured accuracy, over ten seeds, for every $N$ and $K$. Do five or ten examples make up for the lack of training?
 # %% [markdown] lang="pl"
-# Przy kwadracie odległości granica każdych dwóch klas leży na prostej, jak w każdym klasyfikatorze liniowym; przy cosinusie granice to półproste z początku układu, bo liczy się tylko kierunek.
+# Prototyp idzie za przykładem o $1/K$ jego drogi. Przy kwadracie odległości granica każdych dwóch klas leży na prostej, jak w każdym klasyfikatorze liniowym; przy cosinusie granice to półproste z początku układu, bo liczy się tylko kierunek.
 #
 # Teraz zmierzona dokładność, z dziesięciu ziaren, dla każdego $N$ i $K$. Czy pięć albo dziesięć przykładów nadrabia brak treningu?
 
@@ -382,7 +383,7 @@ def draw_measured(n, k):
         band(ax, shots, grid[name][:, ways.index(n)], words[name], colour, marker=mark)
     ax.axhline(1 / n, linestyle=":", color="black", label=t("guessing", "zgadywanie"))
     ax.axvline(k, color="black", linewidth=0.8)
-    ax.set(xlabel=t("K, examples of each class", "K, liczba przykładów każdej klasy"), ylabel=t("accuracy"), ylim=(0, 1.02), xticks=shots)
+    ax.set(xlabel=t("K, examples of each class", "K, liczba przykładów każdej klasy"), ylabel=t("accuracy"), ylim=(1 / n - 0.05, 1.01), xticks=shots)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     values = "; ".join(f"{words[name]} {cell(name, n, k).mean():.2f}" for name in looks)
     ax.set_title(f"N = {n}, K = {k}")
@@ -397,7 +398,7 @@ explorer
 #
 # ## When it fails
 #
-# One prototype stands for one cloud of points. What if a class is not one cloud? *Even* and *odd* digits are perfectly sensible classes, but the even ones are five clouds, and their mean lies somewhere in the middle, perhaps nearest to a cloud of the odd ones. The classifier is linear, and its weights follow from the means alone; more examples only fix these means more exactly, they do not move them to a better place. The rule of the **nearest neighbour** compares a query with each support example by itself and forms no means, so several clouds in a class do not trouble it.
+# One prototype stands for one cloud of points. What if a class is not one cloud? *Even* and *odd* digits are perfectly sensible classes, but the even ones are five clouds, and their mean lies somewhere in the middle, perhaps nearest to a cloud of the odd ones. The classifier is linear, and its weights follow from the means alone; more examples only pin these means down more exactly, they do not move them to a better place. The rule of the **nearest neighbour** compares a query with each support example by itself and forms no means, so several clouds in a class do not trouble it.
 # %% [markdown] lang="pl"
 # Nie nadrabia: piksele nawet przy dziesięciu przykładach przegrywają z siecią prototypową, która dostała jeden.
 #
@@ -448,21 +449,21 @@ show(fig, alt=t("Left, which of five digits: the accuracies of prototypes and ne
                 "Po lewej rozpoznawanie jednej z pięciu cyfr: dokładność prototypów i najbliższego sąsiada rośnie razem. Po prawej parzysta czy nieparzysta: gdy przykładów przybywa, prototypy zostają w tyle za najbliższym sąsiadem."))
 
 # %% [markdown] lang="en"
-# The features are the same, the digits are the same; only the classes have changed. Where a class is nearly one cloud (left), prototypes keep up with the nearest neighbour. Where it is several (right), they fall behind the more, the more examples there are. Several prototypes for a class would help, too (Allen et al. 2019, [arXiv 1902.04552](https://arxiv.org/abs/1902.04552)). Before you average, ask: is my class one thing?
+# The features are the same, the digits are the same; only the classes have changed. (With one example of each class the two rules agree.) Where a class is nearly one cloud (left), prototypes keep up with the nearest neighbour. Where it is several (right), they fall further behind as the examples grow in number. Several prototypes for a class would help, too (Allen et al. 2019, [arXiv 1902.04552](https://arxiv.org/abs/1902.04552)). Before you average, ask: is my class one thing?
 #
 # ## In robotics
 #
-# A robot meets objects that nobody trained it on: in a flat it must learn *this* cup from a few views, on a line *this* defect. Such tasks are in the data set FewSOL (Jishnu Jaykumar P et al. 2022, [arXiv 2207.03333](https://arxiv.org/abs/2207.03333)): 336 real objects, nine views of each; its authors find that few-shot methods leave much room for improvement there.
+# A robot meets objects that nobody trained it on: at home it must learn *this* cup from a few views, in a factory *this* defect. Such tasks are in the data set FewSOL (Jishnu Jaykumar P et al. 2022, [arXiv 2207.03333](https://arxiv.org/abs/2207.03333)): 336 real objects, nine views of each; its authors find that few-shot methods leave much room for improvement there.
 #
-# Now the circuit boards of lesson 01. We train nothing at all: the encoder is the network with ImageNet weights, frozen, and prototypes are formed from its features. Six classes (good, and five defects), $K$ boards of each; for comparison the pixels, and a linear probe trained on the same features.
+# Now the circuit boards of lesson 01. For the prototypes nothing is trained: the encoder is the network with ImageNet weights, frozen, and prototypes are formed from its features. Six classes (good, and five defects), $K$ boards of each; for comparison the pixels, and a linear probe trained on the same features.
 # %% [markdown] lang="pl"
-# Cechy są te same, cyfry też; zmieniły się tylko klasy. Tam, gdzie klasa jest prawie jedną chmurą (po lewej), prototypy dotrzymują kroku najbliższemu sąsiadowi. Tam, gdzie składa się z kilku (po prawej), tym bardziej zostają w tyle, im więcej jest przykładów. Pomogłoby też kilka prototypów na klasę (Allen i in. 2019, [arXiv 1902.04552](https://arxiv.org/abs/1902.04552)). Zanim policzysz średnią, zapytaj: czy moja klasa to jedna rzecz?
+# Cechy są te same, cyfry też; zmieniły się tylko klasy. (Przy jednym przykładzie na klasę obie reguły dają to samo.) Tam, gdzie klasa jest prawie jedną chmurą (po lewej), prototypy dotrzymują kroku najbliższemu sąsiadowi. Tam, gdzie składa się z kilku (po prawej), tym bardziej zostają w tyle, im więcej jest przykładów. Pomogłoby też kilka prototypów na klasę (Allen i in. 2019, [arXiv 1902.04552](https://arxiv.org/abs/1902.04552)). Zanim policzysz średnią, zapytaj: czy moja klasa to jedna rzecz?
 #
 # ## W robotyce
 #
 # Robot spotyka przedmioty, na których nikt go nie trenował: w mieszkaniu musi rozpoznać *ten* kubek na podstawie kilku ujęć, na linii *tę* wadę. Takie zadania zawiera zbiór danych FewSOL (Jishnu Jaykumar P i in. 2022, [arXiv 2207.03333](https://arxiv.org/abs/2207.03333)): 336 prawdziwych przedmiotów, każdy w dziewięciu ujęciach; zdaniem autorów metodom uczenia na kilku przykładach wiele tam jeszcze brakuje.
 #
-# Teraz płytki drukowane z lekcji 01. Nie trenujemy niczego: enkoderem jest zamrożona sieć z wagami z ImageNet, a prototypy liczymy z jej cech. Sześć klas (dobra płytka i pięć wad), po $K$ płytek; dla porównania piksele i sonda liniowa wytrenowana na tych samych cechach.
+# Teraz płytki drukowane z lekcji 01. Dla prototypów niczego nie trenujemy: enkoderem jest zamrożona sieć z wagami z ImageNet, a prototypy liczymy z jej cech. Sześć klas (dobra płytka i pięć wad), po $K$ płytek; dla porównania piksele i sonda liniowa wytrenowana na tych samych cechach.
 
 # %%
 boards, defects = make_boards(180, seed=SEED)
@@ -483,13 +484,13 @@ table([(name, *(f"{s.mean:.2f} ± {s.interval:.2f}" for s in row)) for name, row
 #
 # ## Exercises
 #
-# **1. An episode by hand.** `support` (N, K, D) has the features of the support set, class by class, `query` (M, D) those of the queries. Return the log-probabilities (M, N) of a prototypical network with the squared Euclidean distance.
+# **1. An episode by hand.** `support[k, i]` is the feature vector of example $i$ of class $k$, so `support` is (N, K, D); `query` (M, D) has those of $M$ queries. Return the log-probabilities (M, N) of a prototypical network with the squared Euclidean distance.
 # %% [markdown] lang="pl"
 # Piksele są tu niewiele lepsze od zgadywania (1/6). Cechy wyuczone na zdjęciach psów i czajników przy pięciu płytkach na klasę są dużo lepsze: na linię produkcyjną to za mało, ale do wstępnego sortowania wystarczy, i to bez jednego kroku treningu, kilka minut po pierwszej takiej wadzie. Prototypy nie są przy tym gorsze od wytrenowanej sondy. (Ma ona karę 100 z lekcji 01, niedobraną do tak małych zbiorów, i tylko 30 epizodów zamiast 300, stąd szersze przedziały. Wszystkie przedziały dotyczą losowania epizodów z tych samych 180 płytek.)
 #
 # ## Ćwiczenia
 #
-# **1. Epizod własnoręcznie.** `support` (N, K, D) to cechy zbioru wsparcia, klasa po klasie, `query` (M, D) to cechy zapytań. Zwróć logarytmy prawdopodobieństw (M, N) sieci prototypowej z kwadratem odległości euklidesowej.
+# **1. Epizod własnoręcznie.** `support[k, i]` to wektor cech przykładu $i$ z klasy $k$, więc `support` ma kształt (N, K, D); `query` (M, D) zawiera cechy $M$ zapytań. Zwróć logarytmy prawdopodobieństw (M, N) sieci prototypowej z kwadratem odległości euklidesowej.
 
 # %% tags=["exercise"]
 def episode_log_probabilities(support, query):
@@ -558,22 +559,22 @@ quiz(
         ],
     ),
     Quiz(
-        t("You have 20,000 images for training. Which are the best for learning new classes?", "Masz 20 000 obrazów do treningu. Które są najlepsze do uczenia nowych klas?"),
+        t("You have 20,000 images for training. Which choice best prepares the encoder for new classes?", "Masz 20 000 obrazów do treningu. Które są najlepsze do uczenia nowych klas?"),
         [
             (t("10,000 images of each of two classes.", "Po 10 000 obrazów każdej z dwóch klas."), False,
              t("The encoder would learn what separates these two, and little else.", "Enkoder nauczy się, co odróżnia te dwie klasy, i niewiele więcej.")),
             (t("20 images of each of 1,000 classes.", "Po 20 obrazów każdej z 1000 klas."), True,
-             t("Yes: for the encoder, classes are the examples.", "Tak: dla enkodera przykładami są klasy.")),
+             t("Yes: each class is one more example of what to ignore and what to compare.", "Tak: każda klasa to jeszcze jeden przykład tego, co pominąć, a co porównywać.")),
             (t("It makes no difference.", "To bez różnicy."), False,
              t("With two classes every task is the same one; what changes from class to class cannot be learned from it.", "Przy dwóch klasach każde zadanie jest takie samo; nie da się z niego nauczyć, co zmienia się od klasy do klasy.")),
         ],
     ),
     Quiz(
-        t("A paper reports 99 % in 5-way 1-shot, yours gets 94 % within one script. What do you conclude?", "Artykuł podaje 99 % przy 5 klasach po 1, twoja sieć ma 94 % w jednym piśmie. Co z tego wynika?"),
+        t("A paper reports 99 % in 5-way 1-shot, your network gets 94 % within one script. What do you conclude?", "Artykuł podaje 99 % przy 5 klasach po 1, twoja sieć ma 94 % w jednym piśmie. Co z tego wynika?"),
         [
             (t("Yours is worse.", "Twoja jest gorsza."), False,
-             t("Perhaps it is, but these numbers do not tell.", "Być może, ale z tych liczb to nie wynika.")),
-            (t("Nothing yet: ask from where their classes were drawn.", "Jeszcze nic: zapytaj, skąd autorzy losowali klasy."), True,
+             t("Perhaps it is, but these numbers cannot tell.", "Być może, ale z tych liczb to nie wynika.")),
+            (t("Nothing yet: ask where the authors drew their classes from.", "Jeszcze nic: zapytaj, skąd autorzy losowali klasy."), True,
              t("Yes. Classes mixed from many scripts are easier to tell apart.", "Tak. Klasy wymieszane z wielu pism łatwiej odróżnić.")),
             (t("You need more episodes.", "Trzeba więcej epizodów."), False,
              t("More episodes make the interval narrower, not the task easier.", "Więcej epizodów zwęża przedział, a nie ułatwia zadania.")),
