@@ -606,13 +606,13 @@ columns = [t("variant", "odmiana"), t("inner steps", "kroki wewnętrzne"), t("di
 table(rows or [(t("learn2learn is not installed", "learn2learn nie jest zainstalowana"), *5 * [None])], columns)
 
 # %% [markdown] lang="en"
-# Two libraries, written apart, agree up to rounding. And the seconds? On this perceptron each operation is so small that calling it costs more than computing it; `vmap` makes one call of 25, and is several times faster than the loop of learn2learn. On images it is another matter: there the convolutions themselves are the work. Each task has its own weights, so `vmap` can only make one *grouped* convolution of them, which is no faster than separate ones; batching over tasks then gains little or nothing.
+# Two libraries, written apart, agree up to rounding. And the seconds? On this perceptron each operation is so small that calling it costs more than computing it; `vmap` makes one call of 25, and is several times faster than the loop of learn2learn. On images it is another matter: there the convolutions themselves are the work. Each task has its own weights, so `vmap` makes one *grouped* convolution of them, which is hardly faster than separate ones, while the derivatives of batch normalisation become slower; batching over tasks then gains little or nothing.
 #
 # ## When it fails
 #
 # **Another rate, other inputs.** MAML has fitted its start to one rate and one kind of task. What if the rate is doubled? What if the points lie where no task had any, $x$ from 5 to 10? And what if the curves are new, phases from $\pi$ to $2\pi$ (each old curve upside down)? Always ten points, and the error after each step; the figure shows the *median* task, dotted the error of the answer 0. The table says for how many tasks the first step does harm.
 # %% [markdown] lang="pl"
-# Dwie niezależnie napisane biblioteki zgadzają się z dokładnością do błędów zaokrągleń. A czas? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam prawie cały czas zajmują same sploty. Każde zadanie ma własne wagi, więc `vmap` może z nich zrobić najwyżej jeden splot *grupowany* (ang. *grouped convolution*), a ten nie jest szybszy niż osobne; liczenie wielu zadań naraz daje wtedy niewiele albo nic.
+# Dwie niezależnie napisane biblioteki zgadzają się z dokładnością do błędów zaokrągleń. A czas? W tym perceptronie każda operacja jest tak mała, że jej wywołanie kosztuje więcej niż obliczenie; `vmap` robi z 25 wywołań jedno i jest kilka razy szybsze niż pętla w learn2learn. Z obrazami jest inaczej: tam prawie cały czas zajmują same sploty. Każde zadanie ma własne wagi, więc `vmap` robi z nich jeden splot *grupowany* (ang. *grouped convolution*), niewiele szybszy niż osobne, a pochodne normalizacji wsadowej stają się wolniejsze; liczenie wielu zadań naraz daje wtedy niewiele albo nic.
 #
 # ## Kiedy to zawodzi
 #
