@@ -4,7 +4,7 @@
 #   tlcourse:
 #     title: {en: Prototypical networks, pl: Sieci prototypowe}
 #     minutes: 60
-#     seconds: 50
+#     seconds: 55
 #     prerequisites: ["01_feature_extraction"]
 # ---
 
@@ -207,11 +207,11 @@ print(t("largest difference in any probability: {:.0e}", "największa różnica 
 # %% [markdown] lang="en"
 # ## The experiment
 #
-# The encoder has four blocks (convolution, batch normalisation, ReLU, and 2 × 2 max-pooling); from 28 × 28 pixels it makes 32 features. It is trained by episodes like the hardest of the test: 20 classes, one example and five queries of each, 500 episodes in all. Then it meets scripts that it has never seen. Nothing is trained there: support images go in, means come out.
+# The encoder has four blocks (convolution, batch normalisation, ReLU, and 2 × 2 max-pooling); from 28 × 28 pixels it makes 32 features. It is trained by episodes like the hardest of the test: 20 classes, one example and five queries of each, 400 episodes in all. Then it meets scripts that it has never seen. Nothing is trained there: support images go in, means come out.
 # %% [markdown] lang="pl"
 # ## Eksperyment
 #
-# Enkoder ma cztery bloki (warstwa splotowa, normalizacja wsadowa, ReLU i maksimum z każdego kwadratu 2 × 2); z 28 × 28 pikseli robi 32 cechy. Trenujemy go epizodami takimi jak najtrudniejsze w teście: 20 klas po jednym przykładzie i po pięć zapytań na klasę, w sumie 500 epizodów. Potem dostaje pisma, których nigdy nie widział. Tam niczego się już nie trenuje: wchodzą obrazy ze zbioru wsparcia, wychodzą średnie.
+# Enkoder ma cztery bloki (warstwa splotowa, normalizacja wsadowa, ReLU i maksimum z każdego kwadratu 2 × 2); z 28 × 28 pikseli robi 32 cechy. Trenujemy go epizodami takimi jak najtrudniejsze w teście: 20 klas po jednym przykładzie i po pięć zapytań na klasę, w sumie 400 epizodów. Potem dostaje pisma, których nigdy nie widział. Tam niczego się już nie trenuje: wchodzą obrazy ze zbioru wsparcia, wychodzą średnie.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -225,8 +225,8 @@ guess
 seed_everything(SEED)
 model = PrototypicalNetwork(conv4(32))
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, 500)  # falls linearly to 0
-for drawn in tqdm(EpisodeSampler(known.labels, n_way=20, n_support=1, n_query=5, episodes=500, seed=SEED), leave=False):
+scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, 400)  # falls linearly to 0
+for drawn in tqdm(EpisodeSampler(known.labels, n_way=20, n_support=1, n_query=5, episodes=400, seed=SEED), leave=False):
     log_p = model(known.images[drawn.support], drawn.support_labels, known.images[drawn.query])
     loss = F.nll_loss(log_p, drawn.query_labels)
     optimizer.zero_grad()
@@ -268,11 +268,11 @@ show(fig, alt=t("Left, pixels: the eight letters lie partly mixed. Right, the tr
 # %% [markdown] lang="en"
 # ### Ten seeds, and two harder tests
 #
-# The recorded runs add a rival: the same encoder trained with a linear head as an ordinary **classifier** of all the training letters. It sees about as many images, and then its head is thrown away. There are also two harder tests. In **one script**, all five letters of an episode come from the same script: letters of one alphabet are more alike than those of different ones. The **digits** are MNIST's: people wrote them, and the encoder has never seen a person's writing. From here on ± and bands are 95 % intervals for the mean over seeds: each time other drawers, another start of the network and other episodes.
+# The recorded runs add a rival: the same encoder trained with a linear head as an ordinary **classifier** of all the training letters. It sees about as many images, and then its head is thrown away. There are also two harder tests. In **one script**, all five letters of an episode come from the same script: letters of one alphabet are more alike than those of different ones. The **digits** are MNIST's: people wrote them, and the encoder has never seen a person's writing. From here on ± and bands are 95 % intervals for the mean over seeds: each time other drawers, another start of the network and other episodes, and 500 of them in training.
 # %% [markdown] lang="pl"
 # ### Dziesięć ziaren losowości i dwa trudniejsze sprawdziany
 #
-# W zapisanych przebiegach dochodzi rywal: taki sam enkoder, wytrenowany z głowicą (ang. *head*) jako zwykły **klasyfikator** wszystkich liter treningowych. Głowicę potem odcięto, a obrazów obejrzał mniej więcej tyle samo. Dochodzą też dwa trudniejsze sprawdziany. W **jednym piśmie** wszystkie pięć liter epizodu pochodzi z tego samego pisma: litery jednego alfabetu są do siebie bardziej podobne niż litery różnych. **Cyfry** to MNIST: pisali je ludzie, a enkoder nigdy nie widział ludzkiego pisma. Odtąd ± i pasma to przedział ufności 95 % dla średniej po ziarnach: za każdym razem inni rysownicy, inny start sieci i inne epizody.
+# W zapisanych przebiegach dochodzi rywal: taki sam enkoder, wytrenowany z głowicą (ang. *head*) jako zwykły **klasyfikator** wszystkich liter treningowych. Głowicę potem odcięto, a obrazów obejrzał mniej więcej tyle samo. Dochodzą też dwa trudniejsze sprawdziany. W **jednym piśmie** wszystkie pięć liter epizodu pochodzi z tego samego pisma: litery jednego alfabetu są do siebie bardziej podobne niż litery różnych. **Cyfry** to MNIST: pisali je ludzie, a enkoder nigdy nie widział ludzkiego pisma. Odtąd ± i pasma to przedział ufności 95 % dla średniej po ziarnach: za każdym razem inni rysownicy, inny start sieci i inne epizody, w treningu 500.
 
 # %%
 record = recorded("few_shot")
@@ -426,7 +426,7 @@ examples = [1, 5, 10, 30]
 
 
 def curve(rule, labels, n_way):
-    samplers = (EpisodeSampler(labels, n_way, k, n_query=10, episodes=300, seed=SEED) for k in examples)
+    samplers = (EpisodeSampler(labels, n_way, k, n_query=10, episodes=150, seed=SEED) for k in examples)
     return [evaluate_episodes(rule, digit_features, sampler).mean for sampler in samplers]
 
 
@@ -466,13 +466,13 @@ show(fig, alt=t("Left, which of five digits: the accuracies of prototypes and ne
 # Teraz płytki drukowane z lekcji 01. Dla prototypów niczego nie trenujemy: enkoderem jest zamrożona sieć z wagami z ImageNet, a prototypy liczymy z jej cech. Sześć klas (dobra płytka i pięć wad), po $K$ płytek; dla porównania piksele i sonda liniowa wytrenowana na tych samych cechach.
 
 # %%
-boards, defects = make_boards(180, seed=SEED)
+boards, defects = make_boards(120, seed=SEED)
 extracted = FeatureExtractor().extract_features(boards)
 inspected = {}
 for name, z, rule, episodes in (
-    (t("pixels, prototypes", "piksele, prototypy"), boards.flatten(1) / 255, nearest_prototype, 300),
-    (t("ImageNet, prototypes", "ImageNet, prototypy"), extracted, nearest_prototype, 300),
-    (t("ImageNet, linear probe", "ImageNet, sonda liniowa"), extracted, lambda z, y, q: linear_probe(z, y)(q), 30),
+    (t("pixels, prototypes", "piksele, prototypy"), boards.flatten(1) / 255, nearest_prototype, 100),
+    (t("ImageNet, prototypes", "ImageNet, prototypy"), extracted, nearest_prototype, 100),
+    (t("ImageNet, linear probe", "ImageNet, sonda liniowa"), extracted, lambda z, y, q: linear_probe(z, y)(q), 20),
 ):
     samplers = [EpisodeSampler(defects, len(CLASSES), k, n_query=10, episodes=episodes, seed=SEED) for k in (1, 5, 10)]
     inspected[name] = [evaluate_episodes(rule, z, sampler) for sampler in samplers]
@@ -480,13 +480,13 @@ table([(name, *(f"{s.mean:.2f} ± {s.interval:.2f}" for s in row)) for name, row
       [t("6 classes of boards", "6 klas płytek"), *(f"K = {k}" for k in (1, 5, 10))])
 
 # %% [markdown] lang="en"
-# Pixels do little better than guessing (1/6). Features learned on photographs of dogs and teapots, with five boards of each class, do far better: not enough for a production line, but enough for a first sorting, without a training step, minutes after the defect was first seen. And prototypes are no worse than a trained probe. (It has the penalty 100 of lesson 01, not chosen anew for so few boards, and only 30 episodes instead of 300, hence its wider intervals. All intervals are over the draw of episodes from the same 180 boards.)
+# Pixels do little better than guessing (1/6). Features learned on photographs of dogs and teapots, with five boards of each class, do far better: not enough for a production line, but enough for a first sorting, without a training step, minutes after the defect was first seen. And prototypes are no worse than a trained probe. (It has the penalty 100 of lesson 01, not chosen anew for so few boards, and only 20 episodes instead of 100, hence its wider intervals. All intervals are over the draw of episodes from the same 120 boards.)
 #
 # ## Exercises
 #
 # **1. An episode by hand.** `support[k, i]` is the feature vector of example $i$ of class $k$, so `support` is (N, K, D); `query` (M, D) has those of $M$ queries. Return the log-probabilities (M, N) of a prototypical network with the squared Euclidean distance.
 # %% [markdown] lang="pl"
-# Piksele są tu niewiele lepsze od zgadywania (1/6). Cechy wyuczone na zdjęciach psów i czajników przy pięciu płytkach na klasę są dużo lepsze: na linię produkcyjną to za mało, ale do wstępnego sortowania wystarczy, i to bez jednego kroku treningu, kilka minut po pierwszej takiej wadzie. Prototypy nie są przy tym gorsze od wytrenowanej sondy. (Ma ona karę 100 z lekcji 01, niedobraną do tak małych zbiorów, i tylko 30 epizodów zamiast 300, stąd szersze przedziały. Wszystkie przedziały dotyczą losowania epizodów z tych samych 180 płytek.)
+# Piksele są tu niewiele lepsze od zgadywania (1/6). Cechy wyuczone na zdjęciach psów i czajników przy pięciu płytkach na klasę są dużo lepsze: na linię produkcyjną to za mało, ale do wstępnego sortowania wystarczy, i to bez jednego kroku treningu, kilka minut po pierwszej takiej wadzie. Prototypy nie są przy tym gorsze od wytrenowanej sondy. (Ma ona karę 100 z lekcji 01, niedobraną do tak małych zbiorów, i tylko 20 epizodów zamiast 100, stąd szersze przedziały. Wszystkie przedziały dotyczą losowania epizodów z tych samych 120 płytek.)
 #
 # ## Ćwiczenia
 #
