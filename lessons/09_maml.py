@@ -534,9 +534,9 @@ for i in range(0, 600, 4):
 
 reader = character_network(len(known.names))
 fit(reader, (known.images, known.labels), optimizer=torch.optim.Adam(reader.parameters(), 3e-3), epochs=2, batch_size=64, seed=SEED)
-reader[1] = nn.Linear(128, 5).requires_grad_(False)
-reader[1].weight.zero_(), reader[1].bias.zero_()
-reader.requires_grad_(True)
+reader[1] = nn.Linear(128, 5)
+for parameter in reader[1].parameters():
+    nn.init.zeros_(parameter)
 
 # %%
 def accuracies(model, rate):
