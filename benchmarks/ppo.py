@@ -27,9 +27,9 @@ from tqdm.auto import tqdm
 
 from tlcourse.classroom import save_record
 from tlcourse.rl.ppo import train_ppo
+from tlcourse.rl.support import evaluate_policy
 from tlcourse.robots.inverted_pendulum import InvertedPendulum
 from tlcourse.robots.lifting_arm import LiftingArm
-from tlcourse.sim_to_real import evaluate_policy
 
 TASKS = {"pendulum": InvertedPendulum, "arm": LiftingArm}
 INSTANCES, STEPS, EPISODES = 64, 300_000, 64

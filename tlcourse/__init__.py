@@ -50,7 +50,7 @@ _HOME = {
     "DomainRandomization": "sim_to_real",
     "Randomized": "sim_to_real",
     "SimToRealTransfer": "sim_to_real",
-    "evaluate_policy": "sim_to_real",
+    "evaluate_policy": "rl.support",
     "vary_images": "sim_to_real",
     "cka_matrix": "similarity",
     "linear_cka": "similarity",

@@ -7,7 +7,6 @@ arXiv 1910.07113 (ranges that grow by themselves; not here). The alternative is 
 
 import math
 import numbers
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -17,7 +16,8 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from torch import Tensor
 
 from .rl.policies import ActorCritic
-from .rl.ppo import Curve, check_same_step, train_ppo
+from .rl.ppo import Curve, train_ppo
+from .rl.support import evaluate_policy
 
 Range = tuple[float, float]  # lowest, highest
 
@@ -207,32 +207,6 @@ class SimToRealTransfer:
         if self.policy is None:
             raise RuntimeError("there is no policy yet; call train_with_randomization first")
         return evaluate_policy(self.policy.act, real_env, episodes, seed)
-
-
-def evaluate_policy(
-    act: Callable[[np.ndarray], np.ndarray], env: VectorEnv, episodes: int = 64, seed: int = 0
-) -> np.ndarray:
-    """Returns, sums of rewards without discount, (episodes,): of the first episodes of each instance, instance by
-    instance. A quick failure so does not count more than a long success.
-
-    Args:
-        act: observations (n, d) to actions (n, a).
-
-    Raises:
-        ValueError: episodes is below 1, or the environment does not begin new episodes in the same step.
-    """
-    check_same_step(env)
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}; give 1 or more")
-    n = env.num_envs
-    wanted = np.array([len(part) for part in np.array_split(np.arange(episodes), n)])
-    returns, done = np.zeros((n, wanted.max())), np.zeros(n, int)
-    observations, _ = env.reset(seed=seed)
-    while (going := done < wanted).any():
-        observations, rewards, terminations, truncations, _ = env.step(act(observations))
-        returns[going, done[going]] += rewards[going]
-        done += going & (terminations | truncations)
-    return np.concatenate([returns[i, : wanted[i]] for i in range(n)])
 
 
 def vary_images(images: Tensor, lighting: np.ndarray, texture: np.ndarray) -> Tensor:

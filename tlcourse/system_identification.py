@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from tqdm.auto import tqdm
 
-from .rl.ppo import check_same_step
+from .rl.support import check_same_step
 from .sim_to_real import DomainRandomization, check_physics
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from tlcourse.classroom import recorded
 from tlcourse.rl.policies import load_policy
+from tlcourse.rl.support import evaluate_policy
 from tlcourse.robots.imperfections import Latency, SensorNoise
 from tlcourse.robots.inverted_pendulum import InvertedPendulum
 from tlcourse.robots.lifting_arm import LiftingArm
-from tlcourse.sim_to_real import evaluate_policy
 
 FILES = sorted((Path(__file__).parents[2] / "data" / "policies").glob("*.safetensors"))
 ROBOTS = {"pendulum": InvertedPendulum, "arm": LiftingArm}

@@ -8,19 +8,19 @@ at 0.5, the value's squared error is halved and divided by the variance of the t
 entropy.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .policies import ActorCritic
+from .support import check_same_step, reproducible
 
 
 def gae(
@@ -135,8 +135,7 @@ def train_ppo(
             "fewer minibatches or a longer rollout: each must have 2 steps at least"
         )
     iterations = max(1, round(steps / (n * rollout)))
-    with _one_thread(), torch.random.fork_rng([]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the accelerators, too
+    with reproducible(seed):
         policy = ActorCritic(d, torch.from_numpy(space.low), torch.from_numpy(space.high), hidden)
         optimizer = torch.optim.Adam(policy.parameters(), lr=lr, eps=1e-5, fused=True)
         observations, _ = env.reset(seed=seed)
@@ -210,34 +209,10 @@ def _improve(policy, optimizer, batch, epochs, minibatches, clip):
         raise FloatingPointError(f"the loss is {loss.item()}; try a lower learning rate")
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _check_env(env: VectorEnv) -> None:
-    if not isinstance(env, VectorEnv):
-        raise ValueError(f"{env} is no vector environment; make it with gymnasium.make_vec")
+    check_same_step(env)
     for kind, space in {"observations": env.single_observation_space, "actions": env.single_action_space}.items():
         if not (isinstance(space, Box) and len(space.shape) == 1):
             raise ValueError(f"the {kind} are {space}; PPO here needs a Box with one axis")
     if not env.single_action_space.is_bounded():
         raise ValueError(f"the actions {env.single_action_space} are unbounded; give an environment that bounds them")
-    check_same_step(env)
-
-
-def check_same_step(env: VectorEnv) -> None:
-    """Refuse an environment that spends a step on beginning a new episode, or leaves that to its user.
-
-    Raises:
-        ValueError: its metadata do not promise SAME_STEP.
-    """
-    if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-        raise ValueError(
-            f"{env} does not begin new episodes in the step that ends the old; make it with autoreset_mode SAME_STEP"
-        )
