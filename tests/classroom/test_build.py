@@ -101,7 +101,7 @@ def edit(checkout, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def fake_execute(modules=("tlcourse",), output=None, fail_at=None):
+def fake_execute(modules=("tlcourse", "tlcourse.used"), output=None, fail_at=None):
     """An `execute` that starts no kernel: numbers the cells, prints their numbers, names the modules."""
 
     def execute(notebook, **options):
@@ -283,6 +283,14 @@ def test_the_digest_ignores_comments_and_docstrings_only():
     assert code("x = 'a'") != code("x = 'b'") and code("def f(): return") != code("def f(): return None")
 
 
+def test_the_table_of_public_names_is_not_in_the_digest(checkout, monkeypatch):
+    notebook = to_notebook(read(checkout), "en")
+    seen = []
+    monkeypatch.setattr(machine, "module_code", lambda module, comments: seen.append(module) or "")
+    machine.digest(notebook, ["tlcourse", "tlcourse.runtime"], [], checkout)
+    assert seen == ["tlcourse.runtime"]
+
+
 def test_comments_of_shown_modules_count(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "ROOT", tmp_path)
     (tmp_path / "tlcourse").mkdir()
@@ -330,7 +338,7 @@ def test_metadata_tell_what_was_run(checkout, execute):
         "seconds_stated": 2,
         "seconds": 1.5,
         "peak_mb": 100,
-        "modules": ["tlcourse"],
+        "modules": ["tlcourse", "tlcourse.used"],
         "digest": "",
     }
     assert len(about.digest) == 64
@@ -369,7 +377,7 @@ def test_a_change_of_code_executes_again(checkout, execute):
 def test_a_change_of_a_used_module_executes_again(checkout, execute, monkeypatch, tmp_path_factory):
     package = tmp_path_factory.mktemp("package")
     (package / "tlcourse").mkdir()
-    module = package / "tlcourse" / "__init__.py"
+    module = package / "tlcourse" / "used.py"
     module.write_text('"""Doc."""\nx = 1\n', encoding="utf-8")
     other = package / "tlcourse" / "unused.py"
     monkeypatch.setattr(run, "ROOT", package)
