@@ -50,10 +50,10 @@ def test_every_linear_classifier_with_the_softmax_of_the_prototypes_is_right(ans
     ("answer", "english", "polish"),
     [
         (lambda c: (2 * c.T, layer(c)[1]), "The weight has shape (2, 3); (3, 2) is", "Wagi (`weight`) mają kształt"),
-        (lambda c: (2 * c, layer(c)[1][:, None]), "The bias has shape (3, 1); (3,) is", "Przesunięcia (`bias`) mają"),
-        (lambda c: (2 * c, ...), "The bias is still `...`; a tensor of shape (3,)", "Przesunięcia (`bias`) to nadal `"),
+        (lambda c: (2 * c, layer(c)[1][:, None]), "The bias has shape (3, 1); (3,) is", "Wyrazy wolne (`bias`) mają"),
+        (lambda c: (2 * c, ...), "The bias is still `...`; a tensor of shape (3,)", "Wyrazy wolne (`bias`) to nadal `"),
         (lambda c: (None, layer(c)[1]), "The weight is `NoneType`; a tensor of shape (3", "Wagi (`weight`) to `None"),
-        (lambda c: (2 * c, 0.0), "The bias has shape (); (3,) is", "Przesunięcia (`bias`) mają kształt ();"),
+        (lambda c: (2 * c, 0.0), "The bias has shape (); (3,) is", "Wyrazy wolne (`bias`) mają kształt ();"),
         (lambda c: (3 * c, layer(c)[1]), "At z = (", "W punkcie z = ("),
         (lambda c: (2 * c, layer(c)[1] * float("nan")), "At z = (", "W punkcie z = ("),
         (lambda c: 2 * c, "Your function returns a tensor of shape (3, 2)", "Twoja funkcja zwraca: tensor o"),

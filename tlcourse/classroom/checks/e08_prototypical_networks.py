@@ -34,7 +34,7 @@ def _same_softmax(expected: Layer, got: Layer) -> str | None:
     """Whether two linear classifiers say the same. A number added to all classes' scores changes no probability."""
     expected, got = ([_numbers(part) for part in (weight, bias)] for weight, bias in (expected, got))
     for name, wanted, there in zip(("weight", "bias"), expected, got, strict=True):
-        needed, polish_name = tuple(wanted.shape), "Wagi" if name == "weight" else "Przesunięcia"
+        needed, polish_name = tuple(wanted.shape), "Wagi" if name == "weight" else "Wyrazy wolne"
         if not isinstance(there, Tensor):
             verb, polish_verb = ("is still", "to nadal") if there is ... else ("is", "to")
             shown = "..." if there is ... else type(there).__name__
@@ -168,14 +168,14 @@ EXERCISES = {
                 lambda prototypes: (2 * prototypes, prototypes.square().sum(1)),
                 (
                     "The sign of the bias is wrong: -||z - c||² contains -||c||².",
-                    "Zły znak przesunięć: w -||z - c||² jest -||c||².",
+                    "Zły znak wyrazów wolnych: w -||z - c||² jest -||c||².",
                 ),
             ),
             Mistake(
                 lambda prototypes: (2 * prototypes, -prototypes.norm(dim=1)),
                 (
                     "The bias has the norm itself; its square is needed.",
-                    "W przesunięciach jest sama norma; potrzebny jest jej kwadrat.",
+                    "W wyrazach wolnych jest sama norma; potrzebny jest jej kwadrat.",
                 ),
             ),
             Mistake(
@@ -183,7 +183,7 @@ EXERCISES = {
                 (
                     "Without a bias, a prototype far from the origin wins too often: what is left of -||z - c||² that "
                     "depends on the class, but not on z?",
-                    "Bez przesunięć prototyp daleki od początku układu wygrywa zbyt często: co jeszcze w -||z - c||² "
+                    "Bez wyrazów wolnych prototyp daleki od początku układu wygrywa zbyt często: co jeszcze w -||z - c||² "
                     "zależy od klasy, a nie zależy od z?",
                 ),
             ),
