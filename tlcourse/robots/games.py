@@ -49,7 +49,7 @@ class Game(VectorEnv):
         self.single_action_space = Discrete(len(ACTIONS))
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
-        self._rows = np.arange(n)
+        self._games = np.arange(n)
         self._age: np.ndarray | None = None  # steps of the running episodes; none before the first reset
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
@@ -58,7 +58,7 @@ class Game(VectorEnv):
         self._age = np.zeros(self.num_envs, int)
         self.player = np.zeros(self.num_envs, int)
         self._clear()
-        self._begin(self._rows)
+        self._begin(self._games)
         return self._observe(), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
@@ -107,17 +107,14 @@ class Game(VectorEnv):
         """What happens after the player has moved; returns the rewards (n,)."""
         raise NotImplementedError
 
-    def _things(self) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray | bool]]:
-        """What is on the grid: (channel, columns (n, k), rows (n, k), which of them are there)."""
+    def _show(self, grid: np.ndarray) -> None:
+        """Enter all but the player in new observations, zeros (n, 4, 10, 10)."""
         raise NotImplementedError
 
     def _observe(self) -> np.ndarray:
         grid = np.zeros((self.num_envs, len(CHANNELS), SIZE, SIZE), np.uint8)
-        grid[self._rows, PLAYER, SIZE - 1, self.player] = 1
-        for channel, x, y, there in self._things():
-            seen = there & (x >= 0) & (x < SIZE) & (y >= 0) & (y < SIZE)
-            game, thing = np.nonzero(seen)
-            grid[game, channel, y[game, thing], x[game, thing]] = 1
+        grid[self._games, PLAYER, SIZE - 1, self.player] = 1
+        self._show(grid)
         return grid
 
     def _draw(self, below: int, shape: int | tuple[int, ...]) -> np.ndarray:
@@ -128,6 +125,17 @@ class Game(VectorEnv):
 
     def _chance(self, probability: float, shape: int | tuple[int, ...]) -> np.ndarray:
         return self.np_random.random(shape) < probability
+
+
+def _mark(grid: np.ndarray, channel: int, x: np.ndarray, y: np.ndarray, there: np.ndarray | bool = True) -> None:
+    """Enter things in columns x and rows y, (n, k), where `there`. What lies outside the grid is not seen."""
+    game, thing = np.nonzero(there & (x >= 0) & (x < SIZE) & (y >= 0) & (y < SIZE))
+    grid[game, channel, y[game, thing], x[game, thing]] = 1
+
+
+def _turned(x: np.ndarray, dx: np.ndarray) -> np.ndarray:
+    """The direction dx, turned round where a step from column x would lead through a wall."""
+    return np.where((x + dx < 0) | (x + dx >= SIZE), -dx, dx)
 
 
 class Catch(Game):
@@ -144,7 +152,7 @@ class Catch(Game):
         self.good, self.before = np.zeros(shape, bool), np.zeros(shape, int)
 
     def _start(self, chosen: np.ndarray) -> None:
-        self._renew(np.isin(self._rows, chosen)[:, None] & np.ones(self.THINGS, bool))
+        self._renew(np.isin(self._games, chosen)[:, None] & np.ones(self.THINGS, bool))
         # One below the other, so that the first is soon there and not all come at once.
         self.y[chosen] = 5 - 2 * np.arange(self.THINGS) - self._draw(2, (len(chosen), self.THINGS))
 
@@ -158,7 +166,7 @@ class Catch(Game):
 
     def _play(self, actions: np.ndarray) -> np.ndarray:
         self.before = self.x.copy()
-        self.drift = np.where((self.x + self.drift < 0) | (self.x + self.drift >= SIZE), -self.drift, self.drift)
+        self.drift = _turned(self.x, self.drift)
         self.x, self.y = self.x + self.drift, self.y + 1
         bottom = self.y == SIZE - 1
         caught = bottom & (self.x == self.player[:, None])
@@ -166,9 +174,11 @@ class Catch(Game):
         self._renew(bottom)
         return rewards.astype(float)
 
-    def _things(self) -> list:
-        things = [(GOOD, self.x, self.y, self.good), (BAD, self.x, self.y, ~self.good)]
-        return things + [(TRACE, self.before, self.y - 1, True)] if self.SIDEWAYS else things
+    def _show(self, grid: np.ndarray) -> None:
+        _mark(grid, GOOD, self.x, self.y, self.good)
+        _mark(grid, BAD, self.x, self.y, ~self.good)
+        if self.SIDEWAYS:
+            _mark(grid, TRACE, self.before, self.y - 1)
 
 
 class Zigzag(Catch):
@@ -204,11 +214,11 @@ class Breakout(Game):
 
     def _play(self, actions: np.ndarray) -> np.ndarray:
         self.before_x, self.before_y = self.x, self.y
-        self.dx = np.where((self.x + self.dx < 0) | (self.x + self.dx >= SIZE), -self.dx, self.dx)
+        self.dx = _turned(self.x, self.dx)
         self.dy = np.where(self.y + self.dy < 0, 1, self.dy)
         x, y = self.x + self.dx, self.y + self.dy
-        broken = self.bricks[self._rows, y, x]
-        self.bricks[self._rows[broken], y[broken], x[broken]] = False
+        broken = self.bricks[self._games, y, x]
+        self.bricks[self._games[broken], y[broken], x[broken]] = False
         bottom = y == SIZE - 1
         # The player also meets a ball that comes down aslant from right above it.
         met = bottom & ((x == self.player) | (self.x == self.player))
@@ -220,13 +230,10 @@ class Breakout(Game):
         self.bricks[~self.bricks.any((1, 2)), self.BRICKS] = True
         return broken.astype(float) - missed
 
-    def _things(self) -> list:
-        ball = [(GOOD, self.x[:, None], self.y[:, None], True)]
-        trace = [(TRACE, self.before_x[:, None], self.before_y[:, None], True)]
-        game, y, x = np.nonzero(self.bricks)
-        columns, rows = np.full((2, self.num_envs, SIZE * SIZE), -1)
-        columns[game, y * SIZE + x], rows[game, y * SIZE + x] = x, y
-        return [*ball, *trace, (BAD, columns, rows, True)]
+    def _show(self, grid: np.ndarray) -> None:
+        grid[self._games, GOOD, self.y, self.x] = 1
+        grid[self._games, TRACE, self.before_y, self.before_x] = 1
+        grid[:, BAD] = self.bricks
 
 
 class Invaders(Game):
@@ -234,8 +241,9 @@ class Invaders(Game):
     the player hits, -1 for each bomb that hits the player.
 
     `fire` shoots upwards from where the player is, two cells a step, four shots in the air at most. The invaders step
-    sideways in every second step and turn at the walls; one that is hit comes back in its row. They are the good
-    things, the bombs the bad ones, a cell down a step; the traces are the shots, and where each invader comes from.
+    sideways in every second step (a picture does not say in which) and turn at the walls; one that is hit comes back
+    somewhere in its row. They are the good things, the bombs the bad ones, a cell down a step; the traces are the
+    shots, and the cell behind each invader.
     """
 
     ROWS = np.arange(4)  # of the invaders
@@ -263,9 +271,10 @@ class Invaders(Game):
             self.shot_y = np.maximum(self.shot_y - 1, -1)
             hits += self._hits()
         if (stepping := self._age % 2 == 0).any():
-            turned = stepping[:, None] & ((self.x + self.dx < 0) | (self.x + self.dx >= SIZE))
-            self.dx = np.where(turned, -self.dx, self.dx)
-            self.x = np.where(stepping[:, None] & ~turned, self.x + self.dx, self.x)
+            turned = _turned(self.x, self.dx)
+            going = turned == self.dx  # an invader that turns stays where it is for this time
+            self.x = np.where(stepping[:, None] & going, self.x + self.dx, self.x)
+            self.dx = np.where(stepping[:, None], turned, self.dx)
             hits += self._hits()
 
         self.bomb_y = np.where(self.bomb_y >= 0, self.bomb_y + 1, -1)
@@ -285,11 +294,12 @@ class Invaders(Game):
         self.x[hit] = self._draw(SIZE, int(hit.sum()))
         return hit.sum(1)
 
-    def _things(self) -> list:
+    def _show(self, grid: np.ndarray) -> None:
         rows = np.broadcast_to(self.ROWS, self.x.shape)
-        things = [(GOOD, self.x, rows), (BAD, self.bomb_x, self.bomb_y)]
-        traces = [(TRACE, self.shot_x, self.shot_y), (TRACE, self.x - self.dx, rows)]
-        return [(*thing, True) for thing in things + traces]
+        _mark(grid, GOOD, self.x, rows)
+        _mark(grid, BAD, self.bomb_x, self.bomb_y)
+        _mark(grid, TRACE, self.shot_x, self.shot_y)
+        _mark(grid, TRACE, self.x - self.dx, rows)
 
 
 GAMES = {"catch": Catch, "breakout": Breakout, "invaders": Invaders, "zigzag": Zigzag}
@@ -330,8 +340,8 @@ class SingleGame(gymnasium.Env):
 
 
 def picture(observation: np.ndarray, height: int = 120) -> Image.Image:
-    """A picture, `height` pixels high, of an observation (4, 10, 10): the player blue, good things green, bad ones red,
-    traces grey.
+    """A picture, about `height` pixels high, of an observation (4, 10, 10): the player blue, good things green, bad
+    ones red, traces grey. Each cell has whole pixels, height / 10 rounded down.
 
     Raises:
         ValueError: the observation has another shape.
