@@ -8,6 +8,10 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {
+    "feature_regression": "actor_mimic",
+    "policy_regression": "actor_mimic",
+    "train_actor_mimic": "actor_mimic",
+    "transfer_network": "actor_mimic",
     "Backbone": "backbones",
     "load_backbone": "backbones",
     "load_classifier": "backbones",
@@ -43,6 +47,13 @@ _HOME = {
     "conv4": "networks",
     "digit_encoder": "networks",
     "digit_network": "networks",
+    "Demonstrations": "policy_distillation",
+    "demonstrate": "policy_distillation",
+    "distill": "policy_distillation",
+    "imitate": "policy_distillation",
+    "kl_loss": "policy_distillation",
+    "mse_loss": "policy_distillation",
+    "nll_loss": "policy_distillation",
     "ProgressiveFineTuner": "progressive_fine_tuning",
     "l2_sp": "progressive_fine_tuning",
     "slanted_triangular": "progressive_fine_tuning",
