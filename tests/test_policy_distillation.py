@@ -240,9 +240,8 @@ def test_each_game_trains_its_own_head():
 
 def test_the_seed_decides_and_the_global_generators_stay():
     shown = [demonstrate(teacher(), Cards(), steps=20)]
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     students = [network() for _ in range(3)]
-    torch.set_rng_state(torch_state)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     losses = [
         imitate(student, shown, seed=seed, updates=30, progress=False).losses
         for student, seed in zip(students, (0, 0, 1), strict=True)
