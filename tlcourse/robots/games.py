@@ -247,8 +247,8 @@ class Invaders(Game):
     """
 
     ROWS = np.arange(4)  # of the invaders
-    SHOTS = 4
-    BOMB_CHANCE = 0.05  # in each step of an invader that has none in the air
+    SHOTS = 1
+    BOMB_CHANCE = 0.1  # in each step of an invader that has none in the air
 
     def _clear(self) -> None:
         shape = (self.num_envs, len(self.ROWS))
