@@ -13,9 +13,12 @@ policy regression alone and with feature regression. Then DQN learns a new game,
     catch, breakout, invaders   one of the experts
 
 The heads are new in all. Recorded are the learning curves, the returns of the experts and of the students in their own
-games, and the seconds of the processor. Each seed is kept in the cache folder when it is done, and
-data/recorded/actor_mimic.json is written anew: a stopped recording goes on there, unless the code has changed.
-About two minutes a seed on one core. The settings were chosen on seeds 100 and above.
+games, and the seconds of the processor. There are only the returns of «demonstrated», a student that learns from states
+of the experts as in policy distillation, equally long and with the same temperature.
+
+Each seed is kept in the cache folder when it is done, and data/recorded/actor_mimic.json is written anew: a stopped
+recording goes on there, unless the code has changed. About two minutes a seed on one core. The settings were chosen on
+seeds 100 and above.
 """
 
 import argparse
@@ -23,6 +26,7 @@ import copy
 import hashlib
 import json
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,6 +36,7 @@ from tqdm.auto import tqdm
 from tlcourse.actor_mimic import train_actor_mimic, transfer_network
 from tlcourse.classroom import save_record
 from tlcourse.classroom.run import ROOT
+from tlcourse.policy_distillation import distill, kl_loss
 from tlcourse.rl.dqn import train_dqn
 from tlcourse.rl.q_networks import QNetwork, mlp_trunk
 from tlcourse.rl.support import evaluate_policy, reproducible
@@ -44,11 +49,11 @@ CODE += ["tlcourse/rl/dqn.py", "tlcourse/rl/q_networks.py", "tlcourse/robots/gam
 
 KNOWN, NEW = ("catch", "breakout", "invaders"), "zigzag"
 INSTANCES, EPISODES, ACTIONS = 64, 64, 4
-EXPERTS = dict(updates=4_000, batch_size=64)
+EXPERTS = dict(updates=5_000, batch_size=64)
 STUDENT = dict(updates=3_000, batch_size=64, tau=1.0)
 BETA = 0.01  # of feature regression
-LEARNING = dict(updates=2_500, batch_size=64)
-EVERY = 250  # updates between two points of a learning curve
+LEARNING = dict(updates=3_000, batch_size=64)
+EVERY = 300  # updates between two points of a learning curve
 STARTS = ("random", "shuffled", "policy", "features", "frozen", *KNOWN)
 
 
@@ -72,6 +77,15 @@ def student(experts: dict[str, QNetwork], seed: int, beta: float) -> QNetwork:
     network = new_network(seed, heads=len(experts))
     envs = [GAMES[game](INSTANCES) for game in experts]
     train_actor_mimic(list(experts.values()), network, envs, beta=beta, seed=seed, progress=False, **STUDENT)
+    return network
+
+
+def demonstrated(experts: dict[str, QNetwork], seed: int) -> QNetwork:
+    """What learns from the states that the experts get into, where `student` learns from its own."""
+    network, settings = new_network(seed, heads=len(experts)), dict(STUDENT)
+    loss = partial(kl_loss, tau=settings.pop("tau"))
+    envs = [GAMES[game](INSTANCES) for game in experts]
+    distill(list(experts.values()), network, envs, loss=loss, seed=seed, steps=300, progress=False, **settings)
     return network
 
 
@@ -112,6 +126,7 @@ def one_seed(seed: int) -> dict:
     starts["frozen"] = students["features"]
     curves = {name: learning_curve(starts[name], seed, frozen=name == "frozen") for name in STARTS}
     ended = time.process_time()
+    students["demonstrated"] = demonstrated(experts, seed)
     return {
         "experts": {game: mean_return(experts[game], game) for game in KNOWN},
         "students": {
@@ -138,7 +153,7 @@ def save(done: dict[str, dict]) -> None:
         "experts": {game: [run["experts"][game] for run in runs] for game in KNOWN},
         "students": {
             name: {game: [run["students"][name][game] for run in runs] for game in KNOWN}
-            for name in ("policy", "features")
+            for name in ("policy", "features", "demonstrated")
         },
         "updates": list(range(0, LEARNING["updates"] + 1, EVERY)),
         "curves": {name: [run["curves"][name] for run in runs] for name in STARTS},
