@@ -298,12 +298,15 @@ def test_a_shot_does_not_jump_over_an_invader():
         assert total == 1.0
 
 
-def test_no_more_than_four_shots_are_in_the_air():
-    game = begun("invaders", 32)
-    for _ in range(30):
-        observations, _ = stepped(game, FIRE)
-        assert ((game.shot_y >= 0).sum(1) <= 4).all()
-        assert (observations[:, TRACE, 4:].sum((1, 2)) <= 4).all()
+def test_there_is_one_shot_at_a_time():
+    game, fired = sky(), []
+    for _ in range(12):
+        fired.append(bool(game.shot_y[0, 0] < 0))
+        game._age[:] = 1  # no invader moves
+        (observation,), _ = stepped(game, FIRE)
+        assert {y for x, y in cells(observation, TRACE) if x == 5} == {int(game.shot_y[0, 0])} - {-1}
+    # It flies over nine rows in five steps; the next one starts in the step after.
+    assert fired == [step % 5 == 0 for step in range(12)]
 
 
 def test_the_other_actions_do_not_shoot():

@@ -240,14 +240,14 @@ class Invaders(Game):
     """Four invaders go to and fro above, one in each of the top rows, and drop bombs: +1 for each one that a shot of
     the player hits, -1 for each bomb that hits the player.
 
-    `fire` shoots upwards from where the player is, two cells a step, four shots in the air at most. The invaders step
-    sideways in every second step (a picture does not say in which) and turn at the walls; one that is hit comes back
-    somewhere in its row. They are the good things, the bombs the bad ones, a cell down a step; the traces are the
-    shots, and the cell behind each invader.
+    `fire` shoots upwards from where the player is, two cells a step; as long as the shot is in the air, there is no
+    other one. The invaders step sideways in every second step (a picture does not say in which) and turn at the walls;
+    one that is hit comes back somewhere in its row. They are the good things, the bombs the bad ones, a cell down a
+    step; the traces are the shot, and the cell behind each invader.
     """
 
     ROWS = np.arange(4)  # of the invaders
-    SHOTS = 1
+    SHOTS = 1  # in the air; with several, firing without aim would pay
     BOMB_CHANCE = 0.1  # in each step of an invader that has none in the air
 
     def _clear(self) -> None:
