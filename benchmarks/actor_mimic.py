@@ -49,10 +49,10 @@ CODE += ["tlcourse/rl/dqn.py", "tlcourse/rl/q_networks.py", "tlcourse/robots/gam
 
 KNOWN, NEW = ("catch", "breakout", "invaders"), "zigzag"
 INSTANCES, EPISODES, ACTIONS = 64, 64, 4
-EXPERTS = dict(updates=5_000, batch_size=64)
+EXPERTS = dict(updates=4_000, batch_size=64)
 STUDENT = dict(updates=3_000, batch_size=64, tau=1.0)
 BETA = 0.01  # of feature regression
-LEARNING = dict(updates=3_000, batch_size=64)
+LEARNING = dict(updates=2_400, batch_size=64)
 EVERY = 300  # updates between two points of a learning curve
 STARTS = ("random", "shuffled", "policy", "features", "frozen", *KNOWN)
 

@@ -5,7 +5,7 @@
 The teachers of catch, breakout and invaders play once for each seed; then students learn from what was seen:
 
     sizes    all three games, a head for each; full size and about a quarter and a fourteenth of it; by loss; the
-             student of a quarter for twice as long and with more losses
+             student of a quarter for twice as long and with two more losses
     single   the same, one small student for each game, with as many batches of its game
     shared   the same, one head for all games
 
@@ -97,9 +97,9 @@ def compared(student: QNetwork, others: Demonstrations, head: int) -> dict[str, 
 
 def learn(
     shown: dict[str, Demonstrations], others: dict[str, Demonstrations], size: str, loss: str, seed: int, *,
-    updates: int = UPDATES, heads: int | None = None,
+    updates: int = UPDATES, every: int = EVERY, heads: int | None = None,
 ) -> dict:  # fmt: skip
-    """One student of the games shown, with a head for each unless it is said how many; scores [length][game]."""
+    """One student of the games shown, with a head for each unless it is said how many; scores [point][game]."""
     with reproducible(seed):
         space = GAMES[KNOWN[0]](1).single_observation_space
         student = QNetwork(mlp_trunk(space, SIZES[size]), ACTIONS, heads or len(shown))
@@ -113,11 +113,12 @@ def learn(
         return found
 
     began = time.process_time()
-    settings = dict(updates=updates, seed=seed, evaluate=scores, evaluate_every=EVERY, progress=False)
+    settings = dict(updates=updates, seed=seed, evaluate=scores, evaluate_every=every, progress=False)
     learned = imitate(student, list(shown.values()), loss=LOSSES[loss], **settings)
     seconds = time.process_time() - began - measuring
     by_game = [compared(student, others[game], head) for head, game in enumerate(shown)]
     return {
+        "updates": learned.updates,
         "scores": learned.measured,
         "agreement": [found["agreement"] for found in by_game],
         "regret": [found["regret"] for found in by_game],
@@ -150,8 +151,14 @@ def one_seed(seed: int) -> dict:
         }
 
     shown, others = play(seed, STEPS), play(seed + 1_000, STEPS // 4)
-    quarter = {loss: learn(shown, others, "quarter", loss, seed, updates=2 * UPDATES) for loss in LOSSES}
-    rest = {size: {loss: learn(shown, others, size, loss, seed) for loss in FOUR} for size in ("full", "fourteenth")}
+    quarter = {
+        loss: learn(shown, others, "quarter", loss, seed, updates=2 * UPDATES if loss in FOUR else UPDATES)
+        for loss in LOSSES
+    }
+    rest = {
+        size: {loss: learn(shown, others, size, loss, seed, every=UPDATES) for loss in FOUR}
+        for size in ("full", "fourteenth")
+    }
     single = {
         loss: [
             learn({game: shown[game]}, others, "quarter", loss, seed, updates=UPDATES // len(KNOWN)) for game in KNOWN
@@ -168,6 +175,11 @@ def one_seed(seed: int) -> dict:
     }
 
 
+def over_seeds(students: list[dict]) -> dict:
+    """A student of every seed; when it was measured is the same for all of them."""
+    return listed(students) | {"updates": students[0]["updates"]}
+
+
 def listed(rows: list[dict]) -> dict:
     """Dicts with the same keys as one dict of lists."""
     return {name: [row[name] for row in rows] for name in rows[0]}
@@ -177,7 +189,6 @@ def save(done: dict[str, dict]) -> None:
     runs = [done[seed] for seed in sorted(done, key=int)]
     space = GAMES[KNOWN[0]](1).single_observation_space
     networks = {size: QNetwork(mlp_trunk(space, hidden), ACTIONS, len(KNOWN)) for size, hidden in SIZES.items()}
-    lengths = list(range(0, 2 * UPDATES + 1, EVERY))
     single = [{loss: listed(games) for loss, games in run["single"].items()} for run in runs]  # lists over games
     results = {
         "games": list(KNOWN),
@@ -186,13 +197,12 @@ def save(done: dict[str, dict]) -> None:
         "states": INSTANCES * STEPS,
         "parameters": {size: sum(w.numel() for w in network.parameters()) for size, network in networks.items()},
         "hidden": {size: list(hidden) for size, hidden in SIZES.items()},
-        "updates": lengths,
         "sizes": {
-            size: {loss: listed([run["sizes"][size][loss] for run in runs]) for loss in losses}
+            size: {loss: over_seeds([run["sizes"][size][loss] for run in runs]) for loss in losses}
             for size, losses in runs[0]["sizes"].items()
         },
         "single": {loss: listed([run[loss] for run in single]) for loss in single[0]},
-        "shared": {loss: listed([run["shared"][loss] for run in runs]) for loss in runs[0]["shared"]},
+        "shared": {loss: over_seeds([run["shared"][loss] for run in runs]) for loss in runs[0]["shared"]},
         "taus": list(TAUS),
         "targets": {game: listed([run["targets"][game] for run in runs]) for game in KNOWN},
     }
