@@ -39,7 +39,7 @@ def train_teacher(game: str, seed: int) -> tuple[QNetwork, Curve, float]:
         return mean
 
     with reproducible(seed):  # the first weights
-        network = QNetwork(mlp_trunk(env.single_observation_space), env.single_action_space.n)
+        network = QNetwork(mlp_trunk(env.single_observation_space), int(env.single_action_space.n))
     began = time.process_time()
     settings = dict(updates=UPDATES[game], evaluate=evaluate, evaluate_every=EVERY, progress=False) | SETTINGS
     curve = train_dqn(env, network, seed=seed, **settings)
