@@ -28,8 +28,8 @@ from tlcourse.rl.q_networks import QNetwork, mlp_trunk
 from tlcourse.rl.support import evaluate_policy, reproducible
 from tlcourse.robots.games import GAMES
 
-TASKS = ("breakout", "invaders")
-INSTANCES, UPDATES, EPISODES = 64, 6_000, 256
+TASKS = ("catch", "invaders")
+INSTANCES, UPDATES, EPISODES = 64, 4_000, 256
 HIDDEN, BUFFER, BATCH, WARMUP, LR, GAMMA = (128, 64), 50_000, 128, 2_000, 1e-3, 0.9
 UPDATES_PER_STEP, TARGET_EVERY = 2, 300  # both in updates; a step is one of all games
 FIRST, LAST, SHARE = 1.0, 0.03, 0.4  # exploration
