@@ -34,8 +34,8 @@ from tlcourse.rl.support import evaluate_policy, reproducible
 from tlcourse.robots.colour_world import FACTORS, SIZE, STEP, ColourWorld, render, sample_factors
 
 FOLDER = Path(__file__).parents[1] / "data" / "vision"
-INSTANCES, EPISODES, PICTURES, STEPS_OF_VISION, LATENTS, UNITS = 64, 256, 20_000, 10_000, 6, 128
-SHIPPED = {"beta 1": "beta_1", "beta 4": "beta_4", "beta 12": "beta_12"}
+INSTANCES, EPISODES, PICTURES, STEPS_OF_VISION, LATENTS, UNITS = 64, 256, 20_000, 10_000, 6, 256
+SHIPPED = {"beta 4": "beta_4", "beta 12": "beta_12"}
 Act = Callable[[np.ndarray], np.ndarray]
 See = Callable[[VectorEnv], VectorEnv]
 
