@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from gymnasium.vector import VectorEnv, VectorObservationWrapper
+from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from tqdm.auto import tqdm
 
@@ -40,7 +40,7 @@ Act = Callable[[np.ndarray], np.ndarray]
 See = Callable[[VectorEnv], VectorEnv]
 
 
-class TrueFactors(VectorObservationWrapper):
+class TrueFactors(VectorWrapper):
     """The colour world told in numbers: observations are its four factors, (n, 4)."""
 
     def __init__(self, env: ColourWorld):
@@ -58,9 +58,6 @@ class TrueFactors(VectorObservationWrapper):
         _, rewards, terminations, truncations, infos = self.env.step(actions)
         infos = infos | {"final_obs": last.astype(np.float32)} if infos else infos
         return self.env.factors.astype(np.float32), rewards, terminations, truncations, infos
-
-    def observations(self, observations):
-        raise NotImplementedError
 
 
 def network(env: VectorEnv, seed: int, convolutional: bool = False, hidden=(128, 64)) -> QNetwork:
