@@ -38,11 +38,13 @@ class Vision(nn.Module):
 
     def __init__(self, vae: BetaVAE, images: Tensor):
         super().__init__()
-        self.vae = vae.requires_grad_(False).eval()
+        self.vae = vae.requires_grad_(False)
+        self.vae.zero_grad()  # frees what training has left
         with torch.no_grad():
             means, _ = vae.encode(images)
         self.register_buffer("mean", means.mean(0))
         self.register_buffer("scale", means.std(0) + 0.05)
+        self.eval()
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
