@@ -125,12 +125,14 @@ def train_a2c(
 
     Raises:
         ValueError: unusable settings, or an environment with other spaces or another kind of autoreset.
-        FloatingPointError: the loss is no longer finite.
+        FloatingPointError: the loss or the policy is no longer finite.
     """
     check_same_step(env)
     if not isinstance(env.single_observation_space, Box) or not isinstance(env.single_action_space, Discrete):
         spaces = f"{env.single_observation_space} and {env.single_action_space}"
         raise ValueError(f"the observations and actions are {spaces}; A2C here needs a Box and a Discrete")
+    if (found := network.policy.out_features) != env.single_action_space.n:
+        raise ValueError(f"the network has {found} actions, the environment {env.single_action_space.n}")
     for name, value in dict(steps=steps, rollout=rollout).items():
         if value < 1:
             raise ValueError(f"{name} is {value}; give 1 or more")
@@ -138,6 +140,8 @@ def train_a2c(
         raise ValueError(f"lr is {lr}; give a finite number above 0")
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma is {gamma}; give a number from 0 to 1")
+    if not 0 <= entropy_weight < math.inf:
+        raise ValueError(f"entropy_weight is {entropy_weight}; give a finite number, 0 or more")
     n, curve = env.num_envs, Curve()
     updates, running = max(1, round(steps / (n * rollout))), np.zeros(n)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=lr, alpha=0.99, eps=1e-5)
@@ -172,7 +176,10 @@ def _gather(env, network, observations, running, rollout, gamma):
     steps, finished = [], []
     for _ in range(rollout):
         seen = torch.from_numpy(observations)
-        actions = torch.multinomial(network(seen)[0].softmax(1), 1).squeeze(1)
+        logits, _ = network(seen)
+        if not logits.isfinite().all():
+            raise FloatingPointError("the policy is no longer finite; try a lower learning rate")
+        actions = torch.multinomial(logits.softmax(1), 1).squeeze(1)
         observations, rewards, terminated, truncated, infos = env.step(actions.numpy())
         reached = observations
         running += rewards

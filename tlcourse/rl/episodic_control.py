@@ -23,6 +23,8 @@ DECIMALS = 3  # embeddings that agree to so many are of the same state
 def random_projection(space: Box, dimensions: int = 32, seed: int = 0) -> Embedding:
     """The paper's simpler embedding: observations, flattened, times a matrix of independent normal numbers with
     variance 1/D. It keeps distances on average (Johnson & Lindenstrauss)."""
+    if dimensions < 1:
+        raise ValueError(f"dimensions is {dimensions}; give 1 or more")
     generator = torch.Generator().manual_seed(seed)
     matrix = torch.randn(int(np.prod(space.shape)), dimensions, generator=generator) / dimensions**0.5
     scale = float(np.max(space.high)) if np.isfinite(space.high).all() else 1.0
@@ -36,7 +38,8 @@ class Table:
         self.capacity = capacity
         self.keys, self.values = np.empty((0, 0), np.float32), np.empty(0, np.float32)
         self._updated, self._clock = np.empty(0, np.int64), 0
-        self._rows: dict[bytes, int] = {}
+        self._rows: dict[bytes, int] = {}  # where each state is
+        self._states = [b""] * capacity  # and which one is there
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -52,13 +55,12 @@ class Table:
             self.keys = np.empty((self.capacity, embeddings.shape[1]), np.float32)
             self.values = np.empty(self.capacity, np.float32)
             self._updated = np.empty(self.capacity, np.int64)
-            self._names: list[bytes] = [b""] * self.capacity
-        for name, key, value in zip(_names(embeddings), embeddings, returns, strict=True):
+        for state, key, value in zip(_states(embeddings), embeddings, returns, strict=True):
             self._clock += 1
-            row = self._rows.get(name)
+            row = self._rows.get(state)
             if row is None:
-                row, value = self._room(), float(value)
-                self._rows[name], self._names[row], self.keys[row] = row, name, key
+                row = self._room()
+                self._rows[state], self._states[row], self.keys[row] = row, state, key
             else:
                 value = max(self.values[row], value)
             self.values[row], self._updated[row] = value, self._clock
@@ -75,8 +77,8 @@ class Table:
         keys, values = (torch.from_numpy(part[: len(self)]) for part in (self.keys, self.values))
         nearest = torch.cdist(torch.from_numpy(embeddings), keys).topk(min(k, len(self)), largest=False).indices
         found = values[nearest].mean(1).numpy()
-        for i, name in enumerate(_names(embeddings)):
-            if (row := self._rows.get(name)) is not None:
+        for i, state in enumerate(_states(embeddings)):
+            if (row := self._rows.get(state)) is not None:
                 found[i] = self.values[row]
         return found
 
@@ -84,7 +86,7 @@ class Table:
         if len(self) < self.capacity:
             return len(self)
         oldest = int(self._updated.argmin())
-        del self._rows[self._names[oldest]]
+        del self._rows[self._states[oldest]]
         return oldest
 
 
@@ -174,6 +176,8 @@ def train_episodic_control(
     for name, value in dict(gamma=gamma, exploration_share=exploration_share).items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} is {value}; give a number from 0 to 1")
+    if len(exploration) != 2 or not all(0 <= chance <= 1 for chance in exploration):
+        raise ValueError(f"exploration is {exploration}; give two probabilities, at first and at last")
     n, actions = env.num_envs, int(env.single_action_space.n)
     embed = embed or random_projection(env.single_observation_space, seed=seed)
     agent, curve = EpisodicControl(embed, actions, k=k, capacity=capacity), Curve()
@@ -194,8 +198,8 @@ def train_episodic_control(
                 curve.steps.append((step + 1) * n)
                 curve.returns.append(_remember(agent, path, np.where(ended, begun, len(path)), gamma))
                 begun[ended] = len(path)
-                if (begun == len(path)).all():
-                    path, begun = [], np.zeros(n, int)
+                over = begun.min()  # what came before is remembered
+                path, begun = path[over:], begun - over
     return agent, curve
 
 
@@ -217,6 +221,6 @@ def _remember(agent: EpisodicControl, path: list, first: np.ndarray, gamma: floa
     return float(np.where(theirs, rewards, 0).sum(0)[theirs.any(0)].mean())
 
 
-def _names(embeddings: np.ndarray) -> list[bytes]:
+def _states(embeddings: np.ndarray) -> list[bytes]:
     """What identifies a state: its embedding, rounded; so that a matrix product in another order finds it again."""
     return [row.tobytes() for row in np.round(embeddings, DECIMALS) + 0.0]  # + 0.0: no negative zeros
