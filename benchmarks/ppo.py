@@ -22,7 +22,8 @@ import torch
 from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3_adapter import Adapter
 from tqdm.auto import tqdm
 
 from tlcourse.classroom import save_record
@@ -38,45 +39,15 @@ ROLLOUT, EPOCHS, MINIBATCHES, LR, GAMMA, LAM, CLIP, HIDDEN = 75, 4, 4, 3e-3, 0.9
 Act = Callable[[np.ndarray], np.ndarray]
 
 
-class Adapter(VecEnv):
-    """An environment of the course as stable-baselines3 wants it, with actions from -1 to 1."""
+class UnitActions(Adapter):
+    """The agent's actions are from -1 to 1, whatever the environment's bounds."""
 
     def __init__(self, env: VectorEnv):
-        self.env, self.space = env, env.single_action_space
-        unit = Box(-1, 1, self.space.shape, np.float32)
-        super().__init__(env.num_envs, env.single_observation_space, unit)
+        self.space = env.single_action_space
+        super().__init__(env, Box(-1, 1, self.space.shape, np.float32))
 
-    def scale(self, actions: np.ndarray) -> np.ndarray:
+    def translate(self, actions: np.ndarray) -> np.ndarray:
         return self.space.low + (np.clip(actions, -1, 1) + 1) / 2 * (self.space.high - self.space.low)
-
-    def reset(self):
-        return self.env.reset(seed=self._seeds[0])[0]
-
-    def step_async(self, actions):
-        self.actions = self.scale(actions)
-
-    def step_wait(self):
-        observations, rewards, terminations, truncations, infos = self.env.step(self.actions)
-        ended = terminations | truncations
-        told = [{} for _ in ended]
-        for i in np.flatnonzero(ended):
-            told[i] = {"terminal_observation": infos["final_obs"][i], "TimeLimit.truncated": bool(truncations[i])}
-        return observations, rewards, ended, told
-
-    def close(self):
-        self.env.close()
-
-    def get_attr(self, attr_name, indices=None):
-        return [getattr(self, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name, value, indices=None):
-        setattr(self, attr_name, value)
-
-    def env_method(self, method_name, *args, indices=None, **kwargs):
-        raise NotImplementedError(method_name)
-
-    def env_is_wrapped(self, wrapper_class, indices=None):
-        return [False] * self.num_envs
 
 
 def ours(task: str, seed: int) -> Act:
@@ -86,7 +57,7 @@ def ours(task: str, seed: int) -> Act:
 
 
 def stable_baselines3(task: str, seed: int) -> Act:
-    adapter = Adapter(TASKS[task](INSTANCES))
+    adapter = UnitActions(TASKS[task](INSTANCES))
     env = VecNormalize(adapter, norm_reward=False, clip_obs=8)
     model = PPO(
         "MlpPolicy",
@@ -105,7 +76,7 @@ def stable_baselines3(task: str, seed: int) -> Act:
     model.learn(STEPS)
 
     def act(observations: np.ndarray) -> np.ndarray:
-        return adapter.scale(model.predict(env.normalize_obs(observations), deterministic=True)[0])
+        return adapter.translate(model.predict(env.normalize_obs(observations), deterministic=True)[0])
 
     return act
 
