@@ -54,7 +54,7 @@ import numpy as np
 import torch
 
 from tlcourse.classroom import (
-    Prediction, Quiz, band, check, claim, explore, mean_interval, mean_pm, palette, quiz, recorded, show, show_source, table,
+    Prediction, Quiz, band, check, claim, explore, mean_pm, palette, quiz, recorded, show, show_source, table,
 )
 from tlcourse.classroom.run import ROOT
 from tlcourse.policy_distillation import Demonstrations, demonstrate, imitate, kl_loss, mse_loss, nll_loss, softened
@@ -327,9 +327,10 @@ for loss, colour in COLOURS.items():
     run = sizes["quarter"][loss]
     band(axes[0], run["updates"], np.array(run["scores"]).mean(2), t("advantages", "przewagi") if loss == "advantages" else loss, colour)
 for i, loss in enumerate(LOSSES):
-    means, halves = zip(*(mean_interval(after(size, loss, 3000)) for size in SIZES))
-    axes[1].bar(np.arange(3) + 0.2 * i - 0.3, means, 0.18, yerr=halves, color=palette(COLOURS[loss]))
-axes[0].set(xlabel=t("batches", "paczki"), ylabel=t("score, mean of the games", "wynik, średnia z gier"), title=t("a quarter of a teacher's weights", "jedna czwarta wag nauczyciela"))
+    runs, places = [after(size, loss, 3000) for size in SIZES], np.arange(3) + 0.2 * i - 0.3
+    axes[1].bar(places, np.mean(runs, 1), 0.18, color=palette(COLOURS[loss]))
+    axes[1].plot(places, runs, ".", color=palette("black"), markersize=4)
+axes[0].set(xlabel=t("batches", "paczki"), ylabel=t("score, mean of the games", "wynik, średnia z gier"), ylim=(-0.4, 1.2), title=t("a quarter of a teacher's weights", "jedna czwarta wag nauczyciela"))
 axes[0].legend(fontsize=9, ncols=2, loc="lower right")
 axes[1].set(xticks=range(3), xticklabels=[f"{100 * weights[size] / weights['full']:.0f} %" for size in SIZES],
             xlabel=t("size of the student", "wielkość ucznia"), title=t("after 3000 batches", "po 3000 paczek"))
@@ -338,13 +339,13 @@ show(fig, alt=t("Left, score against batches: KL with temperature 1 rises fastes
 record.note()
 
 # %% [markdown] lang="en"
-# KL with $\tau = 1$ is far ahead, the squared error far behind, in this run as in the recorded ones (means and 95 % intervals over the seeds). On the left you see how it comes about. At the soft temperature a student of a quarter of the size plays nearly like its teachers after 2000 batches. With the paper's 0.01 it takes several times as long to come close: **temperature and length of training trade off**. The smaller the student, the more it matters. The **advantages** (what an action is worth more than the mean of the state's actions) are learned by the squared error without the level, and nearly as fast as with $\tau = 1$, as the second-order formula says.
+# KL with $\tau = 1$ is far ahead, the squared error far behind, in this run as in the recorded ones (left, means and 95 % intervals over the seeds; right, a dot for each seed). On the left you see how it comes about. At the soft temperature a student of a quarter of the size plays nearly like its teachers after 2000 batches. With the paper's 0.01 it takes several times as long to come close: **temperature and length of training trade off**. The smaller the student, the lower the scores; the order of the losses stays. The **advantages** (what an action is worth more than the mean of the state's actions) are learned by the squared error without the level, and nearly as fast as with $\tau = 1$, as the second-order formula says.
 #
 # **The paper** compared the losses on four Atari games, with students as large as their teachers: there, too, the squared error was the worst (in Breakout it reached a third of the teacher's score, in the other games it did not fall far behind), and KL with $\tau = 0.01$ was the best. In ten games, with a student for each, those with 25 %, 7 % and 4 % of the weights reached 108 %, 102 % and 84 % of the teachers' scores (geometric mean); and one student for several games did better than its teachers, and than a DQN trained on all the games at once. The setting differs: pictures of a screen, convolutional networks, up to 18 actions, and training that lasted for days; in our terms, far to the right of the figure, where the temperature hardly matters any more.
 #
 # **Why is the squared error so slow?** Test the suspicion. Of the squared error that the student of loss 1 still makes after 2000 batches, and of the one that it made at the beginning, which share is the level, $A \bar d^{\,2}$? And how often is its best action the teacher's, or as good?
 # %% [markdown] lang="pl"
-# KL z $\tau = 1$ daleko prowadzi, a błąd kwadratowy zostaje daleko w tyle, w tym uruchomieniu tak samo jak w zapisanych (średnie i przedziały ufności 95 % po ziarnach losowości). Po lewej widać, jak do tego dochodzi. Przy miękkiej temperaturze uczeń o ćwierci wielkości już po 2000 paczek gra prawie jak nauczyciele. Z wartością 0,01 z artykułu zbliża się do nich dopiero po kilka razy dłuższym treningu: **temperatura i długość treningu mogą się zastępować**. Im mniejszy uczeń, tym większe to ma znaczenie. **Przewag** (ang. *advantages*; o ile akcja jest warta więcej niż średnia akcji stanu) uczy błąd kwadratowy bez poziomu, i to prawie tak szybko jak $\tau = 1$, zgodnie ze wzorem drugiego rzędu.
+# KL z $\tau = 1$ daleko prowadzi, a błąd kwadratowy zostaje daleko w tyle, w tym uruchomieniu tak samo jak w zapisanych (po lewej średnie i przedziały ufności 95 % po ziarnach losowości, po prawej kropka to jedno ziarno). Po lewej widać, jak do tego dochodzi. Przy miękkiej temperaturze uczeń o ćwierci wielkości już po 2000 paczek gra prawie jak nauczyciele. Z wartością 0,01 z artykułu zbliża się do nich dopiero po kilka razy dłuższym treningu: **temperatura i długość treningu mogą się zastępować**. Im mniejszy uczeń, tym niższe wyniki; kolejność funkcji straty zostaje. **Przewag** (ang. *advantages*; o ile akcja jest warta więcej niż średnia akcji stanu) uczy błąd kwadratowy bez poziomu, i to prawie tak szybko jak $\tau = 1$, zgodnie ze wzorem drugiego rzędu.
 #
 # **W artykule** porównano te straty na czterech grach Atari, z uczniami tak dużymi jak nauczyciele: tam też najgorszy był błąd kwadratowy (w Breakout osiągnął jedną trzecią wyniku nauczyciela, w innych grach nie ustępował mu wiele), a najlepsze było KL z $\tau = 0{,}01$. W dziesięciu grach, z osobnym uczniem do każdej, uczniowie o 25 %, 7 % i 4 % wag osiągnęli 108 %, 102 % i 84 % wyniku nauczycieli (średnia geometryczna), a jeden uczeń do kilku gier grał lepiej niż jego nauczyciele i niż DQN trenowany na wszystkich tych grach naraz. Warunki są inne: obrazy z ekranu, sieci splotowe, do 18 akcji i trening trwający całymi dniami; na naszym rysunku byłoby to daleko po prawej, gdzie temperatura prawie nie ma już znaczenia.
 #
@@ -476,13 +477,13 @@ table([(name, *cost(network), score) for name, (network, score) in onboard.items
       [t("network", "sieć"), t("weights", "wagi"), t("memory", "pamięć"), t("multiplications", "mnożenia"), t("1 state", "1 stan"), t("256 states", "256 stanów"), t("score", "wynik")])
 
 # %% [markdown] lang="en"
-# The small student has a fourteenth of the weights of *one* teacher and replaces three. The time of a single decision hardly tells: for networks as small as these the call of the library costs more than the multiplications. With 256 states at once the multiplications begin to show, and on a microcontroller, which has no library in between and counts memory in kilobytes, they are nearly all there is.
+# The small student has a fourteenth of the weights of *one* teacher and replaces three. The time of a single decision tells little of that: for networks as small as these, calling the library costs as much as the multiplications, or more. With 256 states at once the multiplications show, and on a microcontroller, which has no library in between and counts memory in kilobytes, they are nearly all there is.
 #
 # ## Exercises
 #
 # **1. The divergence.** `student_logits` and `teacher_q` are tensors of shape $(B, A)$, `tau` a number. Return $L_{\text{KL}}$: summed over the actions, averaged over the states. Do not use the package's function.
 # %% [markdown] lang="pl"
-# Mały uczeń ma jedną czternastą wag *jednego* nauczyciela, a zastępuje trzech. Czas pojedynczej decyzji prawie tego nie zdradza: przy tak małych sieciach wywołanie biblioteki kosztuje więcej niż mnożenia. Przy 256 stanach naraz mnożenia zaczynają być widoczne, a w mikrokontrolerze, gdzie nie ma po drodze żadnej biblioteki, a pamięć liczy się w kilobajtach, są prawie wszystkim.
+# Mały uczeń ma jedną czternastą wag *jednego* nauczyciela, a zastępuje trzech. Czas pojedynczej decyzji niewiele o tym mówi: przy tak małych sieciach wywołanie biblioteki kosztuje tyle co mnożenia albo więcej. Przy 256 stanach naraz mnożenia już widać, a w mikrokontrolerze, gdzie nie ma po drodze żadnej biblioteki, a pamięć liczy się w kilobajtach, są prawie wszystkim.
 #
 # ## Ćwiczenia
 #
@@ -616,7 +617,7 @@ quiz(
 # - A Q-value is the discounted sum of rewards to be expected after an action; DQN learns it by making it agree with the reward and the next state's best value.
 # - Copy the values, the choice or the preferences: for KL the gradient is $\pi - p$, the student's probabilities minus the teacher's.
 # - A temperature measures gaps: an action that is better by $g$ has the odds $e^{g/\tau}$. Towards 0 only the choice is left, at 1 a squared error on preferences.
-# - One student with a quarter of a teacher's weights played three games nearly like their teachers. A soft temperature got there first; a sharp one needed longer; size and length decide how much that matters.
+# - One student with a quarter of a teacher's weights played three games nearly like their teachers. A soft temperature got there first; a sharp one needed longer, and the longer the training, the less it mattered.
 # - The squared error spends itself on the level, on which no decision depends. And where one picture demands two answers, no single head can give them.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
@@ -626,7 +627,7 @@ quiz(
 # - Wartość Q to zdyskontowana suma nagród, jakiej można oczekiwać po akcji; DQN uczy się jej, uzgadniając ją z nagrodą i najlepszą wartością następnego stanu.
 # - Można kopiować wartości, wybór albo preferencje: dla KL gradient to $\pi - p$, prawdopodobieństwa ucznia minus prawdopodobieństwa nauczyciela.
 # - Temperatura mierzy różnice: akcja lepsza o $g$ ma szanse $e^{g/\tau}$. Blisko 0 zostaje sam wybór, przy 1 błąd kwadratowy na preferencjach.
-# - Jeden uczeń o ćwierci wag nauczyciela grał w trzy gry prawie jak nauczyciele. Z miękką temperaturą doszedł tam najszybciej, z ostrą potrzebował więcej czasu; od wielkości i długości treningu zależy, ile to znaczy.
+# - Jeden uczeń o ćwierci wag nauczyciela grał w trzy gry prawie jak nauczyciele. Z miękką temperaturą doszedł tam najszybciej, z ostrą potrzebował więcej czasu, a im dłuższy trening, tym mniejsze to miało znaczenie.
 # - Błąd kwadratowy traci siły na poziom, od którego nie zależy żadna decyzja. A gdzie jeden obraz wymaga dwóch odpowiedzi, tam nie da ich żadna pojedyncza głowica.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
