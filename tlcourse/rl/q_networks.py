@@ -78,7 +78,7 @@ class QNetwork(nn.Module):
             raise ValueError("the trunk has no linear layer, which would say how many features there are")
         self.width = linear[-1].out_features
         self.trunk = trunk
-        self.heads = nn.ModuleList(nn.Linear(self.width, actions) for _ in range(heads))
+        self.heads = nn.ModuleList(nn.Linear(self.width, int(actions)) for _ in range(heads))
 
     def features(self, observations: Tensor) -> Tensor:
         """f(s), (B, width), of observations (B, …)."""
