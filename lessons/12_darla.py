@@ -1,0 +1,591 @@
+# ---
+# jupyter:
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   tlcourse:
+#     title: {en: DARLA, pl: DARLA}
+#     minutes: 60
+#     seconds: 55
+#     prerequisites: ["10_policy_distillation"]
+# ---
+
+# %% [markdown] lang="en"
+# # DARLA
+#
+# A robot has learned to reach for red parts on a dark table. Tomorrow the parts are blue. Whoever learns seeing and acting in one go has learned *red on dark*; whoever learned to see first may have learned *part* and *table*. Here you find out which of the two holds, when, and why.
+#
+# **After this lesson you will be able to**
+#
+# - derive the evidence lower bound of a variational autoencoder, and say what beta does to it,
+# - build an agent in three steps, see, act and transfer, with eyes that stay frozen while it acts,
+# - measure whether a latent variable stands for one factor of the world, and say what the measure misses,
+# - predict from a few pixels where an agent that learns from them will fail,
+# - tell what brings the transfer: the representation, what the eyes have seen, or the architecture.
+#
+# **You need**: [lesson 10](10_policy_distillation.ipynb) for DQN, the normal distribution, expectations. **Time**: about an hour; the code runs in
+# under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
+# %% [markdown] lang="pl"
+# # DARLA
+#
+# Robot nauczył się sięgać po czerwone części na ciemnym stole. Jutro części będą niebieskie. Kto uczy się patrzeć i działać naraz, ten nauczył się *czerwonego na ciemnym*; kto najpierw nauczył się patrzeć, mógł się nauczyć *części* i *stołu*. Tutaj sprawdzisz, co z tego jest prawdą, kiedy i dlaczego.
+#
+# **Po tej lekcji będziesz umieć**
+#
+# - wyprowadzić dolne ograniczenie wiarygodności autoenkodera wariacyjnego i powiedzieć, co zmienia w nim beta,
+# - zbudować agenta w trzech krokach, patrzenie, działanie i transfer, z oczami zamrożonymi na czas działania,
+# - zmierzyć, czy zmienna ukryta odpowiada jednemu czynnikowi świata, i powiedzieć, czego ta miara nie widzi,
+# - przewidzieć z kilku pikseli, gdzie zawiedzie agent, który się na nich uczy,
+# - rozpoznać, co daje transfer: reprezentacja, to, co oczy widziały, czy architektura.
+#
+# **Co trzeba umieć**: [lekcja 10](10_policy_distillation.ipynb), a z niej DQN, rozkład normalny, wartość oczekiwana. **Czas**: około godziny; kod wykonuje się
+# niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
+
+# %% tags=["setup"]
+from tlcourse.classroom import start_lesson, t
+
+start_lesson("12_darla", lang="en")
+
+# %% tags=["imports"]
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from tlcourse.beta_vae import BetaVAE, beta_vae_loss, kl_to_standard_normal, reconstruction_error
+from tlcourse.classroom import (
+    Prediction, Quiz, check, claim, explore, heat_map, image_grid, mean_pm, palette, quiz, recorded, show, show_source, table,
+)
+from tlcourse.classroom.run import ROOT
+from tlcourse.darla import Latents, act, load_vision, see, transfer
+from tlcourse.disentanglement import mutual_information, mutual_information_gap
+from tlcourse.rl.dqn import train_dqn
+from tlcourse.rl.episodic_control import train_episodic_control
+from tlcourse.rl.q_networks import QNetwork, mlp_trunk
+from tlcourse.rl.support import evaluate_policy
+from tlcourse.robots.colour_world import ColourWorld, render, sample_factors
+from tlcourse.runtime import seed_everything
+
+SEED = 0
+
+# %% [markdown] lang="en"
+# ## The idea
+#
+# An infant looks for months before it grasps anything. Nobody rewards it for looking; when it begins to reach, it already knows that a thing stays the same thing when the light changes. Nor does a driver learn to see anew when her first drive at dusk comes after twenty lessons at noon.
+#
+# Agents of reinforcement learning usually learn both at once: from pixels to actions, by rewards alone. What the rewards do not ask for, they do not learn to see. **DARLA**, the *disentangled representation learning agent* (Higgins et al. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)), takes the infant's way, in three steps:
+#
+# 1. **See**: learn from many pictures, without labels and rewards, which few numbers describe them.
+# 2. **Act**: freeze these eyes, and learn to act on what they say, in the source domain.
+# 3. **Transfer**: go to the target domain, and learn nothing more (*zero-shot* transfer).
+#
+# Our world is small enough to look through. A white rover on a rail is to stand under a coloured object; each of the 30 steps of an episode that ends under it brings a reward of 1. Four factors make a picture of 16 × 16 pixels: the rover's place, the object's place, the colour of the floor (from black to magenta) and the colour of the object (red, by way of green, to blue).
+# %% [markdown] lang="pl"
+# ## Pomysł
+#
+# Niemowlę przez miesiące tylko patrzy, zanim po cokolwiek sięgnie. Nikt go za patrzenie nie nagradza; ale gdy zaczyna sięgać, wie już, że rzecz pozostaje tą samą rzeczą, gdy zmienia się światło. Także kierowczyni nie uczy się patrzeć od nowa, gdy po dwudziestu jazdach w południe pierwszy raz jedzie o zmierzchu.
+#
+# Agenci uczenia ze wzmocnieniem (ang. *reinforcement learning*) uczą się zwykle obu rzeczy naraz: od pikseli do akcji (ang. *action*), wyłącznie z nagród. Czego nagrody nie wymagają, tego nie uczą się widzieć. **DARLA** (ang. *disentangled representation learning agent*; Higgins i in. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)) idzie drogą niemowlęcia, w trzech krokach:
+#
+# 1. **Patrz**: z wielu obrazów, bez etykiet i bez nagród, naucz się, jakie nieliczne liczby je opisują.
+# 2. **Działaj**: zamroź te oczy i naucz się działać na podstawie tego, co mówią, w domenie źródłowej (ang. *source domain*).
+# 3. **Przenieś**: przejdź do domeny docelowej (ang. *target domain*) i nie ucz się już niczego (transfer bez przykładów, ang. *zero-shot*).
+#
+# Nasz świat jest na tyle mały, że da się go przejrzeć na wylot. Biały łazik na szynie ma stanąć pod kolorowym przedmiotem; każdy z 30 kroków epizodu, po którym pod nim stoi, daje nagrodę (ang. *reward*) 1. Obraz 16 × 16 pikseli tworzą cztery czynniki: położenie łazika, położenie przedmiotu, kolor podłogi (od czarnego do magenty) i kolor przedmiotu (od czerwonego przez zielony do niebieskiego).
+
+# %%
+names = {"source": t("source", "źródłowa"), "target": t("target", "docelowa"), "everything": t("everything", "wszystko")}
+rng = np.random.default_rng(SEED)
+shown = np.concatenate([render(sample_factors(8, domain, rng)) for domain in names])
+show(image_grid(shown, rows=3, row_names=list(names.values())),
+     alt=t("Three rows of pictures with a disc above and a white box below. Source: red discs on black, blue ones on magenta. Target: blue on black, red on magenta. Everything: any colour on any floor.",
+           "Trzy rzędy obrazów z kołem u góry i białym prostokątem u dołu. Źródłowa: czerwone koła na czarnym, niebieskie na magencie. Docelowa: niebieskie na czarnym, czerwone na magencie. Wszystko: dowolny kolor na dowolnej podłodze."))
+
+# %% [markdown] lang="en"
+# The source domain shows reddish objects on dark floors and bluish ones on magenta floors. The target domain has the same floors and the same objects, but swapped: **each colour has been seen, the combination has not.** The task is the same; a person would not even hesitate.
+#
+# Look at the pictures as a network gets them, channel by channel. Black is (0, 0, 0), red (1, 0, 0), magenta (1, 0, 1), blue (0, 0, 1).
+# %% [markdown] lang="pl"
+# Domena źródłowa pokazuje czerwonawe przedmioty na ciemnej podłodze i niebieskawe na magencie. Domena docelowa ma te same podłogi i te same przedmioty, ale zamienione: **każdy kolor już był, takiego połączenia nie było.** Zadanie jest to samo; człowiek nawet by się nie zawahał.
+#
+# Spójrz na obrazy tak, jak dostaje je sieć, kanał po kanale. Czarny to (0, 0, 0), czerwony (1, 0, 0), magenta (1, 0, 1), niebieski (0, 0, 1).
+
+# %%
+corners = {"source": [(0, 0), (1, 1)], "target": [(0, 1), (1, 0)]}
+fig, axes = plt.subplots(2, 4, figsize=(8, 4.2))
+for column, (domain, floor, hue) in enumerate((domain, *colours) for domain in corners for colours in corners[domain]):
+    picture = render(np.array([[0.3, 0.6, floor, hue]]))[0]
+    for row, channel in enumerate((0, 2)):
+        axes[row, column].imshow(picture[channel], cmap="gray", vmin=0, vmax=255)
+        axes[row, column].set(xticks=[], yticks=[])
+        axes[row, column].spines[:].set_visible(True)
+    axes[0, column].set_title(names[domain])
+for row, channel in enumerate((t("red channel", "kanał czerwony"), t("blue channel", "kanał niebieski"))):
+    axes[row, 0].set_ylabel(channel)
+show(fig, alt=t("Grey pictures of the red and the blue channel. In both source pictures the disc shows in the red channel only, in both target pictures in the blue channel only.",
+                "Szare obrazy kanału czerwonego i niebieskiego. Na obu obrazach źródłowych koło widać tylko w kanale czerwonym, na obu docelowych tylko w niebieskim."))
+
+# %% [markdown] lang="en"
+# In the source the object shows in the red channel and not at all in the blue one; in the target it is the other way round. (Colours vary by a fifth of their range, so the other channel is not quite empty.) An agent that learns from pixels in the source has no reason to look for the object in the blue channel.
+#
+# Its rival first: DQN from pixels, with two fully connected layers. It plays 64 rovers at once and makes 2000 updates.
+# %% [markdown] lang="pl"
+# W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (Kolory zmieniają się o jedną piątą zakresu, więc drugi kanał nie jest całkiem pusty.) Agent, który uczy się z pikseli w domenie źródłowej, nie ma powodu szukać przedmiotu w kanale niebieskim.
+#
+# Najpierw rywal: DQN z pikseli, z dwiema warstwami w pełni połączonymi. Gra 64 łazikami naraz i robi 2000 aktualizacji.
+
+# %% tags=["predict"]
+guess = Prediction(
+    t("In the source it will return about 28 of 30. And in the target? (A random rover returns about 6.)",
+      "W domenie źródłowej zwrot wyniesie około 28 z 30. A w docelowej? (Łazik poruszający się losowo ma około 6.)"),
+    low=0, high=30, step=1,
+)
+guess
+
+
+# %%
+def returns(policy, wrap=lambda env: env):
+    return {domain: evaluate_policy(policy, wrap(ColourWorld(256, domain)), 256, seed=10_000).mean() for domain in ("source", "target")}
+
+
+world = ColourWorld(64)
+seed_everything(SEED)
+from_pixels = QNetwork(mlp_trunk(world.single_observation_space), actions=3)
+train_dqn(world, from_pixels, updates=2_000, seed=SEED, buffer_size=20_000)
+live = {"DQN, pixels": returns(from_pixels.act)}
+guess.compare(live["DQN, pixels"]["target"])
+
+# %% [markdown] lang="en"
+# Perfect at home, and nearly as lost as a random rover abroad. It did not learn where the object is; it learned where *the red channel* changes.
+#
+# ## The mathematics of seeing
+#
+# **A story of how pictures come about.** A picture $x$ is made in two steps: nature draws a few **latent variables** $z$, numbers that we do not see, from the *prior* $p(z) = \mathcal{N}(0, I)$, and then draws the picture from $p_\theta(x \mid z)$. We want $\theta$ that makes the pictures we have likely: a large $\log p_\theta(x)$, with $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. The integral runs over all $z$ and cannot be computed. So a second network guesses which $z$ a picture came from: the *posterior* $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Encoder $q$ and decoder $p$ together are a **variational autoencoder** (VAE; Kingma & Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
+#
+# **The bound.** Multiply and divide by $q$, and use that the logarithm of a mean is at least the mean of the logarithm (Jensen):
+#
+# $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
+#
+# The right side is the **evidence lower bound** (ELBO). Its first term asks that the picture can be made again from $z$; the second, the Kullback–Leibler divergence of lesson 10, that the guesses stay close to the prior. With a decoder of constant variance $s^2$ the first is a squared error, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ and a constant, and between normal distributions the second can be written down. Both are *sums*, over pixels and over latent variables:
+#
+# $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
+#
+# It is 0 for $\mu_j = 0$, $\sigma_j = 1$: then $z_j$ says nothing about the picture. To say something costs. To draw $z$ so that a gradient passes, write $z = \mu + \sigma \epsilon$ with $\epsilon \sim \mathcal{N}(0, I)$.
+#
+# **Beta.** The $\beta$-VAE (Higgins et al. 2017) raises the price:
+#
+# $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
+#
+# The prior's components are independent. Who must save, says the idea, gives each independent factor of the world a latent variable of its own, which is the cheapest code, and gives up what matters least. A representation in which each latent variable stands for one factor is called **disentangled**. In the code, the formulas:
+# %% [markdown] lang="pl"
+# U siebie bezbłędny, na obczyźnie prawie tak zagubiony jak łazik losowy. Nie nauczył się, gdzie jest przedmiot; nauczył się, gdzie zmienia się *kanał czerwony*.
+#
+# ## Matematyka patrzenia
+#
+# **Opowieść o tym, skąd biorą się obrazy.** Obraz $x$ powstaje w dwóch krokach: natura losuje nieliczne **zmienne ukryte** (ang. *latent variables*) $z$, liczby, których nie widzimy, z *rozkładu a priori* (ang. *prior*) $p(z) = \mathcal{N}(0, I)$, a potem losuje obraz z $p_\theta(x \mid z)$. Szukamy $\theta$, przy którym obrazy, które mamy, są prawdopodobne: dużego $\log p_\theta(x)$, gdzie $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. Całka przebiega wszystkie $z$ i nie da się jej obliczyć. Dlatego druga sieć zgaduje, z jakiego $z$ powstał obraz: *rozkład a posteriori* (ang. *posterior*) $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Enkoder $q$ i dekoder $p$ razem to **autoenkoder wariacyjny** (ang. *variational autoencoder*, VAE; Kingma i Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
+#
+# **Ograniczenie.** Pomnóż i podziel przez $q$ i skorzystaj z tego, że logarytm średniej jest nie mniejszy niż średnia logarytmu (nierówność Jensena):
+#
+# $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
+#
+# Prawa strona to **dolne ograniczenie wiarygodności** (ang. *evidence lower bound*, ELBO). Pierwszy składnik żąda, żeby z $z$ dało się odtworzyć obraz; drugi, dywergencja Kullbacka–Leiblera (ang. *Kullback–Leibler divergence*) z lekcji 10, żeby odgadnięte rozkłady trzymały się blisko rozkładu a priori. Gdy dekoder ma stałą wariancję $s^2$, pierwszy jest błędem kwadratowym, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ plus stała, a drugi między rozkładami normalnymi da się wypisać. Oba są *sumami*, po pikselach i po zmiennych ukrytych:
+#
+# $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
+#
+# Dla $\mu_j = 0$, $\sigma_j = 1$ wynosi 0: wtedy $z_j$ nic o obrazie nie mówi. Powiedzieć coś kosztuje. Żeby gradient przechodził przez losowanie $z$, zapisz $z = \mu + \sigma \epsilon$, gdzie $\epsilon \sim \mathcal{N}(0, I)$.
+#
+# **Beta.** $\beta$-VAE (Higgins i in. 2017) podnosi cenę:
+#
+# $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
+#
+# Składowe rozkładu a priori są niezależne. Kto musi oszczędzać, ten, jak głosi pomysł, każdemu niezależnemu czynnikowi świata daje osobną zmienną ukrytą, bo to najtańszy kod, a rezygnuje z tego, co najmniej ważne. Reprezentacja, w której każda zmienna ukryta odpowiada jednemu czynnikowi, nazywa się **rozdzielona** (ang. *disentangled*). W kodzie te same wzory:
+
+# %%
+show_source(kl_to_standard_normal, reconstruction_error, beta_vae_loss, BetaVAE.forward)
+
+# %% [markdown] lang="en"
+# **See.** Eyes should know every colour before they are asked to act. As in the paper, the VAE is trained on pictures of *everything*: all factors vary independently, nothing is labelled, nothing is rewarded. That includes the target's combinations; what is held back from the agent is any *reward* there. Training takes about a minute, so two visions come with the course (`benchmarks/darla.py` makes them again): one with $\beta = 4$, one with $\beta = 12$, six latent variables each.
+#
+# What does each latent variable stand for? Take one picture and move one latent variable at a time, the others fixed: a **traversal**.
+# %% [markdown] lang="pl"
+# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Tak jak w artykule, VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi.
+#
+# Czemu odpowiada która zmienna ukryta? Weź jeden obraz i przesuwaj po jednej zmiennej, pozostałe zostaw bez zmian; taki przegląd to po angielsku *traversal*.
+
+# %%
+visions = {beta: load_vision(ROOT / "data" / "vision" / f"beta_{beta}.safetensors") for beta in (4, 12)}
+vision, start = visions[4], torch.from_numpy(render(np.array([[0.5, 0.5, 0.2, 0.2]])))
+
+
+def traversal(eyes, latent, values):
+    z = eyes(start).repeat(len(values), 1)
+    z[:, latent] = torch.as_tensor(values)
+    return eyes.imagine(z)
+
+
+moved = torch.cat([traversal(vision, latent, np.linspace(-2, 2, 8)) for latent in range(6)])
+show(image_grid(moved, rows=6, row_names=[f"z{j}" for j in range(1, 7)]),
+     alt=t("Six rows of pictures, in each of which one latent variable grows from left to right.", "Sześć rzędów obrazów; w każdym jedna zmienna ukryta rośnie od lewej do prawej."))
+
+# %% [markdown] lang="en"
+# Three rows change one thing: the hue of the object, the brightness of the floor, the rover's place. The others change two, as when the object moves and its hue goes along.
+#
+# **Measure it.** We made the pictures, so we know their factors $v_k$. The *mutual information* $I(z_j; v_k)$ says how much knowing one narrows down the other; divided by the entropy $H(v_k)$, all there is to know of the factor, it is a share from 0 to 1. A matrix of shares shows who speaks of what. The **mutual information gap** (MIG; Chen et al. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) makes one number of it: for each factor the largest share less the second largest, and the mean of that over the factors.
+# %% [markdown] lang="pl"
+# Trzy rzędy zmieniają jedną rzecz: barwę przedmiotu, jasność podłogi, położenie łazika. Pozostałe zmieniają dwie, na przykład przedmiot się przesuwa, a razem z tym zmienia się jego barwa.
+#
+# **Zmierz to.** Obrazy zrobiliśmy sami, więc znamy ich czynniki $v_k$. *Informacja wzajemna* (ang. *mutual information*) $I(z_j; v_k)$ mówi, o ile znajomość jednego zawęża drugie; podzielona przez entropię $H(v_k)$, czyli wszystko, co można o czynniku wiedzieć, jest udziałem od 0 do 1. Macierz udziałów pokazuje, kto mówi o czym. **Luka informacji wzajemnej** (ang. *mutual information gap*, MIG; Chen i in. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) robi z niej jedną liczbę: dla każdego czynnika największy udział minus drugi co do wielkości, a z tego średnia po czynnikach.
+
+# %%
+factors = sample_factors(6_000, "everything", np.random.default_rng(SEED + 1))
+pictures = torch.from_numpy(render(factors))
+shares = {beta: mutual_information(eyes(pictures).numpy(), factors) for beta, eyes in visions.items()}
+gaps = {beta: mutual_information_gap(matrix) for beta, matrix in shares.items()}
+factor_names = [t("rover", "łazik"), t("object", "przedmiot"), t("floor colour", "kolor podłogi"), t("object colour", "kolor przedmiotu")]
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True)
+for ax, beta in zip(axes, visions):
+    heat_map(ax, shares[beta].T, factor_names, [f"z{j}" for j in range(1, 7)], vmin=0, vmax=1)
+    ax.set_title(t("β = {}, gap {:.2f}", "β = {}, luka {:.2f}").format(beta, gaps[beta]))
+show(fig, alt=t("Two matrices of shares, factors by latent variables. With the larger beta fewer latent variables speak of each factor.",
+                "Dwie macierze udziałów, czynniki względem zmiennych ukrytych. Przy większej becie o każdym czynniku mówi mniej zmiennych ukrytych."))
+
+# %% [markdown] lang="en"
+# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap grows, as the theory has it: who must save more, splits less.
+#
+# **Explore**: move the latent variables and look at the picture. Which one would you give to a driver who only has to know where the object is?
+# %% [markdown] lang="pl"
+# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka rośnie, jak chce teoria: kto musi więcej oszczędzać, ten mniej dzieli.
+#
+# **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Którą z nich dasz kierowcy, który musi wiedzieć tylko, gdzie jest przedmiot?
+
+# %% tags=["widget"]
+def draw(beta, **latents):
+    image = visions[beta].imagine(torch.tensor([list(latents.values())]))[0].permute(1, 2, 0)
+    fig, ax = plt.subplots(figsize=(3, 3))
+    ax.imshow(image)
+    ax.set(xticks=[], yticks=[], title=f"β = {beta}")
+    said = ", ".join(f"{name} = {value:.1f}" for name, value in latents.items())
+    return fig, t(f"The picture that the vision imagines at {said}.", f"Obraz, który wyobrażają sobie oczy przy {said}.")
+
+
+explorer = explore(draw, beta=[4, 12], **{f"z{j}": (-2.0, 2.0, 0.5) for j in range(1, 7)},
+                   labels={"beta": "β"} | {f"z{j}": f"z{j}" for j in range(1, 7)})
+explorer
+
+# %% [markdown] lang="en"
+# ## Act and transfer
+#
+# The three steps are three functions. `Latents` wraps the world so that its observations are what the frozen vision says; then any learner may act.
+# %% [markdown] lang="pl"
+# ## Działaj i przenieś
+#
+# Trzy kroki to trzy funkcje. `Latents` opakowuje świat tak, że jego obserwacje (ang. *observations*) są tym, co mówią zamrożone oczy; działać może potem dowolny algorytm.
+
+# %%
+show_source(see, act, transfer)
+
+# %% [markdown] lang="en"
+# Beside DQN we let another learner try: **episodic control** (Blundell et al. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). It trains nothing. It keeps a table of states and of the return that followed each action, and in a new state asks the eleven most similar ones. What *similar* means is up to the representation: distances between pictures (for speed, between random projections of them), or between latent variables.
+# %% [markdown] lang="pl"
+# Obok DQN wypróbujmy jeszcze **sterowanie epizodyczne** (ang. *episodic control*; Blundell i in. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). Niczego ono nie trenuje. Prowadzi tabelę stanów i zwrotów (ang. *return*), które nastąpiły po każdej akcji, a w nowym stanie pyta jedenaście najbardziej podobnych. Co znaczy *podobne*, zależy od reprezentacji: odległość obrazów (dla szybkości ich losowych rzutów) albo odległość zmiennych ukrytych.
+
+# %% tags=["predict"]
+guess = Prediction(
+    t("What will DQN on the frozen vision with β = 4 return in the target?", "Jaki zwrot w domenie docelowej osiągnie DQN na zamrożonych oczach z β = 4?"),
+    low=0, high=30, step=1,
+)
+guess
+
+# %%
+def through(eyes):
+    return lambda env: Latents(env, eyes)
+
+
+agent = act(vision, world, updates=2_000, seed=SEED)
+live["DQN, DARLA"] = returns(agent.act, through(vision))
+remembering, _ = train_episodic_control(world, steps=30_000, seed=SEED)
+live["episodic control, pixels"] = returns(remembering.act)
+remembering, _ = train_episodic_control(Latents(world, vision), steps=30_000, embed=lambda z: z, seed=SEED)
+live["episodic control, DARLA"] = returns(remembering.act, through(vision))
+guess.compare(live["DQN, DARLA"]["target"])
+
+# %%
+says = {"DQN, pixels": t("DQN, pixels", "DQN, piksele"), "DQN, DARLA": "DQN, DARLA",
+        "episodic control, pixels": t("episodic control, pixels", "sterowanie epizodyczne, piksele"),
+        "episodic control, DARLA": t("episodic control, DARLA", "sterowanie epizodyczne, DARLA")}
+table([(says[name], f"{row['source']:.1f}", f"{row['target']:.1f}") for name, row in live.items()],
+      [t("return, of 30", "zwrot, z 30"), *list(names.values())[:2]])
+
+# %% [markdown] lang="en"
+# Both learners lose most of what they had when they work from pixels, and keep most of it with DARLA's eyes. The agent never earned a reward with a blue object on a dark floor. But its eyes say *object at 0.6* there as they did before, and that is what it acts on.
+#
+# One run is one run. The record has ten seeds of the agents on pixels and on the true factors, and three seeds of each vision with several agents each. It also has what the story so far leaves out.
+# %% [markdown] lang="pl"
+# Obaj tracą większość tego, co mieli, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
+#
+# Jeden przebieg to jeden przebieg. Zapisane są wyniki dziesięciu ziaren losowości dla agentów na pikselach i na prawdziwych czynnikach oraz trzech ziaren dla każdych oczu, po kilku agentów na każdych. Jest tam też to, co dotychczasowa opowieść pomija.
+
+# %%
+record = recorded("darla")
+agents, eyes = record.results["agents"], record.results["visions"]
+
+
+def of_vision(name, domain, learner="DQN"):
+    return [np.mean(row[learner][domain]) for row in eyes[name]]
+
+
+rows = {
+    t("DQN, pixels", "DQN, piksele"): agents["DQN, pixels"],
+    t("A2C, pixels", "A2C, piksele"): agents["A2C, pixels"],
+    t("episodic control, pixels", "sterowanie epizodyczne, piksele"): agents["episodic control, pixels"],
+    t("DQN, convolutional, pixels", "DQN splotowy, piksele"): agents["DQN, pixels, convolutional"],
+    t("DQN, true factors", "DQN, prawdziwe czynniki"): agents["DQN, true factors"],
+    t("DQN, true factors, one value per colour", "DQN, prawdziwe czynniki, po jednej wartości koloru"): agents["DQN, true factors, spread 0"],
+    **{f"DQN, DARLA, β = {beta}": {d: of_vision(f"beta {beta}", d) for d in ("source", "target")} for beta in (1, 4, 12)},
+    "A2C, DARLA, β = 4": {d: of_vision("beta 4", d, "A2C") for d in ("source", "target")},
+    t("episodic control, DARLA, β = 4", "sterowanie epizodyczne, DARLA, β = 4"): {d: of_vision("beta 4", d, "episodic control") for d in ("source", "target")},
+}
+table([(name, mean_pm(row["source"], 1), mean_pm(row["target"], 1)) for name, row in rows.items()],
+      [t("return, of 30 (random: about 6)", "zwrot, z 30 (losowo: około 6)"), *list(names.values())[:2]])
+record.note()
+
+# %% [markdown] lang="en"
+# (± is a 95 % interval, over agents or, for DARLA, over three visions.) The two other learners fall on pixels as DQN does: A2C, the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. All three stand again with DARLA's eyes. Higgins et al. report the same for DQN, A3C and episodic control in DeepMind Lab and with a Jaco arm: DARLA ahead of each of them in zero-shot transfer. Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels bind.
+#
+# Now three rows that do not fit so well.
+#
+# - **The convolutional DQN does not fall.** Its filters see a few neighbouring pixels in all channels at once and ask the same everywhere: *is there an edge?* An edge in blue is one, too. Fully connected layers have a weight of their own for each pixel and channel, and those of the blue channel were never needed. So an architecture that fits can do what DARLA does here.
+# - **The true factors are not enough.** With one single value per colour in the source, an agent that is *told* the four factors falls as well. It had never seen that colours vary, so what its network does with other combinations is chance. A disentangled representation says what is what; that colour does not matter, only experience can say.
+# - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger. Is it disentanglement that helps at all?
+# %% [markdown] lang="pl"
+# (± to przedział ufności 95 %, po agentach, a dla DARLA po trzech parach oczu.) Na pikselach spadają też dwa pozostałe algorytmy: A2C, synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA wszystkie trzy znów stoją na nogach. Higgins i in. podają to samo dla DQN, A3C i sterowania epizodycznego w DeepMind Lab i z ramieniem Jaco: w transferze bez przykładów DARLA jest lepsza od każdego z nich. Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wiązały.
+#
+# A teraz trzy wiersze, które nie pasują tak dobrze.
+#
+# - **DQN splotowy nie spada.** Jego filtry widzą po kilka sąsiednich pikseli, we wszystkich kanałach naraz, i wszędzie pytają o to samo: *czy jest tu krawędź?* Krawędź w niebieskim to też krawędź. Warstwy w pełni połączone mają osobną wagę na każdy piksel i kanał, a wagi kanału niebieskiego nigdy nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
+# - **Prawdziwe czynniki nie wystarczą.** Gdy w domenie źródłowej każdy kolor ma tylko jedną wartość, spada nawet agent, któremu cztery czynniki po prostu *podano*. Nigdy nie widział, że kolory się zmieniają, więc to, co jego sieć zrobi z innymi połączeniami, jest przypadkiem. Reprezentacja rozdzielona mówi, co jest czym; że kolor nie ma znaczenia, może powiedzieć tylko doświadczenie.
+# - **Zwykły VAE, $\beta = 1$, przenosi się co najmniej tak dobrze** jak 4 i 12, które mają większe luki. Czy rozdzielenie w ogóle tu pomaga?
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 3.6))
+kinds = {"untrained": (t("untrained", "bez treningu"), "grey"), "beta 4, source only": (t("β = 4, source only", "β = 4, tylko źródłowa"), "orange"), "beta 1": ("β = 1", "sky"),
+         "beta 4": ("β = 4", "red"), "beta 4, perceptual": (t("β = 4, perceptual", "β = 4, strata percepcyjna"), "purple"), "beta 12": ("β = 12", "green")}
+for kind, (label, colour) in kinds.items():
+    ax.plot([row["gap"] for row in eyes[kind]], of_vision(kind, "target"), "o", color=palette(colour), label=label)
+ax.axhline(np.mean(agents["DQN, pixels"]["target"]), color=palette("black"), linestyle=":", label=t("DQN, pixels", "DQN, piksele"))
+ax.set(xlabel=t("mutual information gap", "luka informacji wzajemnej"), ylabel=t("return in the target, of 30", "zwrot w domenie docelowej, z 30"), ylim=(0, 30))
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+show(fig, alt=t("Return in the target against the gap, a point for each vision: visions that saw everything lie high at any gap, those that saw only the source lie low.",
+                "Zwrot w domenie docelowej względem luki, punkt na każde oczy: oczy, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
+
+# %% [markdown] lang="en"
+# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels; untrained eyes have nothing to pass on. (This does not refute the paper: its tasks were harder, and it compared with a plain autoencoder that was worse. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. And without knowledge of the factors nothing guarantees that it comes about at all.)
+#
+# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: no gain.
+#
+# ## When it fails
+#
+# See it happen: eyes trained here and now, for some seconds, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
+# %% [markdown] lang="pl"
+# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami; oczy bez treningu nie mają czego przekazać. (To nie obala artykułu: jego zadania były trudniejsze, a zwykły autoenkoder wypadał tam gorzej. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. A bez znajomości czynników nic nie gwarantuje, że w ogóle powstanie.)
+#
+# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: nie ma zysku.
+#
+# ## Kiedy zawodzi
+#
+# Zobacz to na żywo: oczy trenowane tu i teraz, przez kilkanaście sekund, na samych obrazach z domeny źródłowej. (To także krótki trening; pomarańczowe punkty powyżej miały pełny.)
+
+# %%
+only_source = torch.from_numpy(render(sample_factors(10_000, "source", np.random.default_rng(SEED))))
+narrow = see(only_source, beta=4, steps=1_500, seed=SEED)
+narrow_agent = act(narrow, world, updates=2_000, seed=SEED)
+failing = returns(narrow_agent.act, through(narrow))
+targets = torch.from_numpy(render(np.array([[0.3, 0.6, 0.1, 0.9], [0.7, 0.2, 0.9, 0.1]])))
+pairs = torch.cat([torch.stack([image / 255, *(one.imagine(one(image[None]))[0] for one in (vision, narrow))]) for image in targets])
+titles = [t("picture", "obraz"), t("eyes that saw all", "oczy, które widziały wszystko"), t("eyes of the source", "oczy z domeny źródłowej")]
+show(image_grid(pairs, titles * 2, rows=2, size=2.2),
+     alt=t("Two target pictures, and what both visions make of them: the one that saw all shows them right, the other one shows other colours or places.",
+           "Dwa obrazy z domeny docelowej i to, co widzą w nich oboje oczu: te, które widziały wszystko, odtwarzają je dobrze, drugie pokazują inne kolory albo położenia."))
+table([(says["DQN, DARLA"], f"{live['DQN, DARLA']['source']:.1f}", f"{live['DQN, DARLA']['target']:.1f}"), (titles[2], f"{failing['source']:.1f}", f"{failing['target']:.1f}")],
+      [t("return, of 30", "zwrot, z 30"), *list(names.values())[:2]])
+
+# %% [markdown] lang="en"
+# The right column shows what these eyes make of the target: they turn it into something that they know, colours of the source, and the object wherever that fits. The agent acts on the imagined picture. **Frozen eyes pass on whatever they misread.** Before you rely on them, look at reconstructions of the new world; they need no reward and no label.
+#
+# ## In robotics
+#
+# A camera on a robot meets other light, other parts, another table. DARLA's recipe is to collect plenty of *unlabelled* pictures of all the conditions that may come, which is cheap, and rewards in one of them, which is dear. Higgins et al. went from one simulated Jaco arm to another, and from a simulated to a real one.
+#
+# The same division is behind newer robots: eyes pretrained on very many pictures or videos and then frozen, small policies on top (Nair et al. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). These eyes are not disentangled. As in our table, that they have seen much seems to be what counts. The other way, of lesson 07, randomises colours *while acting*; it needs a simulator of them.
+# %% [markdown] lang="pl"
+# Prawa kolumna pokazuje, co te oczy robią z domeny docelowej: zmieniają ją w coś, co znają, w kolory domeny źródłowej, z przedmiotem tam, gdzie to akurat pasuje. Agent działa na podstawie tego wyobrażonego obrazu. **Zamrożone oczy przekazują dalej wszystko, co źle odczytały.** Zanim na nich polegasz, obejrzyj odtworzone obrazy nowego świata; nie trzeba do tego ani nagród, ani etykiet.
+#
+# ## W robotyce
+#
+# Kamera robota trafia na inne światło, inne części, inny stół. Przepis DARLA: zbierz mnóstwo *nieopisanych* obrazów we wszystkich warunkach, jakie mogą nadejść, bo to tanie, a nagrody w jednych z nich, bo to drogie. Higgins i in. przechodzili od jednego symulowanego ramienia Jaco do innego oraz od symulowanego do prawdziwego.
+#
+# Ten sam podział stoi za nowszymi robotami: oczy wstępnie wytrenowane na ogromnej liczbie obrazów lub filmów, potem zamrożone, a na nich małe polityki (Nair i in. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). Te oczy nie są rozdzielone. Tak jak w naszej tabeli, wydaje się liczyć to, że dużo widziały. Inna droga, z lekcji 07, losuje kolory *podczas działania*; potrzebuje do tego symulatora.
+#
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# **1.** Write the divergence of the posterior from the prior for each picture of a batch, from $\mu$ and $\log \sigma^2$, both (B, Z).
+# %% [markdown] lang="pl"
+# ## Ćwiczenia
+#
+# **1.** Napisz dywergencję rozkładu a posteriori od rozkładu a priori dla każdego obrazu z paczki (ang. *batch*), z $\mu$ i $\log \sigma^2$, obu o kształcie (B, Z).
+
+# %% tags=["exercise"]
+def kl(mean, log_variance):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# The formula stands above; the sum runs over the latent variables, `.sum(1)`, and $\sigma^2$ is `log_variance.exp()`.
+# %% [markdown] lang="pl" tags=["hint"]
+# Wzór jest powyżej; suma przebiega zmienne ukryte, `.sum(1)`, a $\sigma^2$ to `log_variance.exp()`.
+
+# %% tags=["check"]
+check("kl", kl)
+
+
+# %% tags=["solution"]
+def kl(mean, log_variance):
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1)
+
+
+# %% [markdown] lang="en"
+# **2.** Write the mutual information gap of a matrix of shares (Z, K): a row for each latent variable, a column for each factor.
+# %% [markdown] lang="pl"
+# **2.** Napisz lukę informacji wzajemnej macierzy udziałów (Z, K): wiersz na każdą zmienną ukrytą, kolumna na każdy czynnik.
+
+# %% tags=["exercise"]
+def gap(shares):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# `shares.topk(2, dim=0).values` has the two largest numbers of each column.
+# %% [markdown] lang="pl" tags=["hint"]
+# `shares.topk(2, dim=0).values` zawiera po dwie największe liczby z każdej kolumny.
+
+# %% tags=["check"]
+check("gap", gap)
+
+
+# %% tags=["solution"]
+def gap(shares):
+    first, second = shares.topk(2, dim=0).values
+    return (first - second).mean()
+
+
+# %% [markdown] lang="en"
+# ## Quiz
+# %% [markdown] lang="pl"
+# ## Quiz
+
+# %% tags=["quiz"]
+quiz(
+    Quiz(
+        t("Why does the fully connected DQN on pixels fail in the target?", "Dlaczego DQN z warstwami w pełni połączonymi zawodzi na pikselach w domenie docelowej?"),
+        [
+            (t("It has never seen blue objects.", "Nigdy nie widział niebieskich przedmiotów."), False,
+             t("It has, on magenta floors.", "Widział, na magencie.")),
+            (t("In the source the blue channel told nothing of the object's place, so it learned nothing about it.", "W domenie źródłowej kanał niebieski nic nie mówił o położeniu przedmiotu, więc niczego się o nim nie nauczył."), True,
+             t("Yes; and in the target only this channel tells.", "Tak; a w domenie docelowej mówi o nim tylko ten kanał.")),
+            (t("The task is another one.", "Zadanie jest inne."), False,
+             t("Rewards, actions and movements are the same.", "Nagrody, akcje i ruchy są te same.")),
+        ],
+    ),
+    Quiz(
+        t("In training, the KL term of a latent variable falls to 0. What does it mean?", "W treningu składnik KL pewnej zmiennej ukrytej spada do 0. Co to znaczy?"),
+        [
+            (t("It encodes a factor perfectly.", "Koduje pewien czynnik bezbłędnie."), False,
+             t("Then its mean would move with the picture, and that costs.", "Wtedy jej średnia zmieniałaby się z obrazem, a to kosztuje.")),
+            (t("It says nothing about the picture.", "Nie mówi nic o obrazie."), True,
+             t("Yes: its posterior is the prior for each picture. At a large beta the VAE gives up what does not pay.", "Tak: jej rozkład a posteriori jest dla każdego obrazu rozkładem a priori. Przy dużej becie VAE rezygnuje z tego, co się nie opłaca.")),
+            (t("The learning rate was too large.", "Współczynnik uczenia był za duży."), False,
+             t("It is a minimum of the KL term, not an accident.", "To minimum składnika KL, a nie wypadek.")),
+        ],
+    ),
+    Quiz(
+        t("A vision splits the rover's place over two latent variables, and neither speaks of anything else. What does the mutual information gap say?",
+          "Oczy dzielą położenie łazika między dwie zmienne ukryte, a żadna z nich nie mówi o niczym innym. Co na to luka informacji wzajemnej?"),
+        [
+            (t("It is small for this factor, although nothing is mixed.", "Dla tego czynnika jest mała, choć nic nie jest pomieszane."), True,
+             t("Yes. An agent does not mind; so look at the matrix, not at the number alone.", "Tak. Agentowi to nie przeszkadza; dlatego patrz na macierz, a nie na samą liczbę.")),
+            (t("It is 1: no latent variable speaks of two factors.", "Wynosi 1: żadna zmienna ukryta nie mówi o dwóch czynnikach."), False,
+             t("That is modularity; the gap compares the latent variables of one factor.", "To modularność; luka porównuje zmienne ukryte dla jednego czynnika.")),
+            (t("It is negative.", "Jest ujemna."), False,
+             t("The largest share is never below the second largest.", "Największy udział nie bywa mniejszy od drugiego.")),
+        ],
+    ),
+    Quiz(
+        t("Your robot's camera will meet lamps of other colours next month. What is the cheapest preparation that our numbers support?",
+          "Za miesiąc kamera twojego robota trafi na lampy o innych kolorach. Jakie najtańsze przygotowanie popierają nasze liczby?"),
+        [
+            (t("A larger beta.", "Większa beta."), False,
+             t("It raised the gap, but not the transfer.", "Podniosła lukę, ale nie transfer.")),
+            (t("Unlabelled pictures under many lamps, and eyes trained on them.", "Nieopisane obrazy przy wielu lampach i oczy na nich wytrenowane."), True,
+             t("Yes: what the eyes had seen made the difference. And try a convolutional network first.", "Tak: różnicę robiło to, co oczy widziały. A najpierw wypróbuj sieć splotową.")),
+            (t("A longer training of the agent where it is now.", "Dłuższy trening agenta tam, gdzie jest teraz."), False,
+             t("At home it is perfect already.", "U siebie jest już bezbłędny.")),
+        ],
+    ),
+)
+
+# %% [markdown] lang="en"
+# ## What we saw
+#
+# - The evidence lower bound trades the reconstruction against the divergence from the prior, both sums; beta raises the price of saying anything.
+# - DARLA sees, then acts, then transfers. With eyes that had seen all colours, DQN and episodic control kept most of their return where pixels lost most of theirs.
+# - The mutual information gap rose with beta; the transfer did not. It punishes factors that are split, which an agent does not mind.
+# - The channels told beforehand where the agent on pixels would fail: it looks where rewards make it look.
+# - What the eyes had seen made the difference; eyes of the source alone failed. A convolutional network needed no DARLA here, and even the true factors failed where colours had never varied.
+#
+# The numbers of this run and of the recorded ones have to bear this out:
+# %% [markdown] lang="pl"
+# ## Podsumowanie
+#
+# - Dolne ograniczenie wiarygodności waży odtworzenie obrazu i dywergencję od rozkładu a priori, oba jako sumy; beta podnosi cenę mówienia czegokolwiek.
+# - DARLA najpierw patrzy, potem działa, potem przenosi. Z oczami, które widziały wszystkie kolory, DQN i sterowanie epizodyczne zachowały większość zwrotu tam, gdzie na pikselach większość traciły.
+# - Luka informacji wzajemnej rosła z betą; transfer nie. Luka karze za czynniki podzielone między zmienne, a agentowi to nie przeszkadza.
+# - Kanały z góry powiedziały, gdzie zawiedzie agent na pikselach: patrzy tam, gdzie każą mu patrzeć nagrody.
+# - Różnicę robiło to, co oczy widziały; oczy z samej domeny źródłowej zawiodły. Sieć splotowa nie potrzebowała tu DARLA, a nawet prawdziwe czynniki zawiodły tam, gdzie kolory nigdy się nie zmieniały.
+#
+# Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
+
+# %% tags=["claim"]
+claim(t("DQN from pixels in the source", "DQN z pikseli w domenie źródłowej"), live["DQN, pixels"]["source"], at_least=25)
+claim(t("DQN from pixels in the target", "DQN z pikseli w domenie docelowej"), live["DQN, pixels"]["target"], at_most=15)
+claim(t("DARLA in the source", "DARLA w domenie źródłowej"), live["DQN, DARLA"]["source"], at_least=25)
+claim(t("Lead of DARLA in the target", "Przewaga DARLA w domenie docelowej"), live["DQN, DARLA"]["target"] - live["DQN, pixels"]["target"], at_least=5)
+claim(t("Lead of DARLA with episodic control in the target", "Przewaga DARLA ze sterowaniem epizodycznym w domenie docelowej"), live["episodic control, DARLA"]["target"] - live["episodic control, pixels"]["target"], at_least=3)
+claim(t("Gap at β = 12 less that at β = 4", "Luka przy β = 12 minus luka przy β = 4"), gaps[12] - gaps[4], at_least=0.02)
+claim(t("What DARLA loses in the target with eyes of the source alone", "Ile DARLA traci w domenie docelowej z oczami z samej domeny źródłowej"), live["DQN, DARLA"]["target"] - failing["target"], at_least=3)
+claim(t("Recorded: A2C from pixels in the target", "Zapisane: A2C z pikseli w domenie docelowej"), np.mean(agents["A2C, pixels"]["target"]), at_most=15)
+claim(t("Recorded: convolutional DQN in the target", "Zapisane: DQN splotowy w domenie docelowej"), np.mean(agents["DQN, pixels, convolutional"]["target"]), at_least=25)
+claim(t("Recorded: true factors in the target", "Zapisane: prawdziwe czynniki w domenie docelowej"), np.mean(agents["DQN, true factors"]["target"]), at_least=22)
+claim(t("Recorded: true factors in the target, one value per colour", "Zapisane: prawdziwe czynniki w domenie docelowej, po jednej wartości koloru"), np.mean(agents["DQN, true factors, spread 0"]["target"]), at_most=15)
+claim(t("Recorded: what β = 12 gains over β = 1 in the target", "Zapisane: ile w domenie docelowej β = 12 zyskuje wobec β = 1"), np.mean(of_vision("beta 12", "target")) - np.mean(of_vision("beta 1", "target")), at_most=2)
+claim(t("Recorded: what eyes that saw everything gain over eyes of the source", "Zapisane: ile oczy, które widziały wszystko, zyskują wobec oczu z domeny źródłowej"), np.mean(of_vision("beta 4", "target")) - np.mean(of_vision("beta 4, source only", "target")), at_least=4)
+
+# %% [markdown] lang="en"
+# ## Where to go next
+#
+# - Higgins et al. 2017, *DARLA: Improving Zero-Shot Transfer in Reinforcement Learning*, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)
+# - Kingma and Welling 2014, *Auto-Encoding Variational Bayes*, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)
+# - Burgess et al. 2018, *Understanding disentangling in β-VAE*, [arXiv 1804.03599](https://arxiv.org/abs/1804.03599)
+# - Locatello et al. 2019, *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359)
+# - Watters et al. 2019, *Spatial Broadcast Decoder*, [arXiv 1901.07017](https://arxiv.org/abs/1901.07017), for places that come out disentangled
+# - Blundell et al. 2016, *Model-Free Episodic Control*, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)
+#
+# [Lesson 07](07_sim_to_real.ipynb) crosses a gap of physics instead of colours. [Lesson 11](11_actor_mimic.ipynb) carries over what experts know. Lesson 13, still planned, lets networks grow.
+# %% [markdown] lang="pl"
+# ## Co dalej
+#
+# - Higgins i in. 2017, *DARLA: Improving Zero-Shot Transfer in Reinforcement Learning*, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)
+# - Kingma i Welling 2014, *Auto-Encoding Variational Bayes*, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)
+# - Burgess i in. 2018, *Understanding disentangling in β-VAE*, [arXiv 1804.03599](https://arxiv.org/abs/1804.03599)
+# - Locatello i in. 2019, *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359)
+# - Watters i in. 2019, *Spatial Broadcast Decoder*, [arXiv 1901.07017](https://arxiv.org/abs/1901.07017), o położeniach, które wychodzą rozdzielone
+# - Blundell i in. 2016, *Model-Free Episodic Control*, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)
+#
+# [Lekcja 07](07_sim_to_real.ipynb) pokonuje lukę fizyki, a nie kolorów. [Lekcja 11](11_actor_mimic.ipynb) przenosi to, co wiedzą eksperci. Lekcja 13, dopiero w planach, pozwala sieciom rosnąć.
