@@ -17,9 +17,8 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
 from stable_baselines3 import DQN
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3_adapter import Adapter
 from tqdm.auto import tqdm
 
 from tlcourse.classroom import save_record
@@ -36,43 +35,6 @@ FIRST, LAST, SHARE = 1.0, 0.03, 0.4  # exploration
 STEPS = (-(-WARMUP // INSTANCES) - 1 + UPDATES // UPDATES_PER_STEP) * INSTANCES  # of single games
 
 Act = Callable[[np.ndarray], np.ndarray]
-
-
-class Adapter(VecEnv):
-    """Games of the course as stable-baselines3 wants them."""
-
-    def __init__(self, env: VectorEnv):
-        self.env = env
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
-
-    def reset(self):
-        return self.env.reset(seed=self._seeds[0])[0]
-
-    def step_async(self, actions):
-        self.actions = actions
-
-    def step_wait(self):
-        observations, rewards, terminations, truncations, infos = self.env.step(self.actions)
-        ended = terminations | truncations
-        told = [{} for _ in ended]
-        for i in np.flatnonzero(ended):
-            told[i] = {"terminal_observation": infos["final_obs"][i], "TimeLimit.truncated": bool(truncations[i])}
-        return observations, rewards, ended, told
-
-    def close(self):
-        self.env.close()
-
-    def get_attr(self, attr_name, indices=None):
-        return [getattr(self, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name, value, indices=None):
-        setattr(self, attr_name, value)
-
-    def env_method(self, method_name, *args, indices=None, **kwargs):
-        raise NotImplementedError(method_name)
-
-    def env_is_wrapped(self, wrapper_class, indices=None):
-        return [False] * self.num_envs
 
 
 def ours(task: str, seed: int) -> Act:

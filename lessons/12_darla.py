@@ -110,8 +110,8 @@ show(image_grid(shown, rows=3, row_names=list(names.values())),
 # %%
 corners = {"source": [(0, 0), (1, 1)], "target": [(0, 1), (1, 0)]}
 fig, axes = plt.subplots(2, 4, figsize=(8, 4.2))
-for column, (domain, floor, hue) in enumerate((domain, *colours) for domain in corners for colours in corners[domain]):
-    picture = render(np.array([[0.3, 0.6, floor, hue]]))[0]
+for column, (domain, colours) in enumerate((domain, pair) for domain, pairs in corners.items() for pair in pairs):
+    picture = render(np.array([[0.3, 0.6, *colours]]))[0]
     for row, channel in enumerate((0, 2)):
         axes[row, column].imshow(picture[channel], cmap="gray", vmin=0, vmax=255)
         axes[row, column].set(xticks=[], yticks=[])
@@ -316,11 +316,11 @@ table([(says[name], f"{row['source']:.1f}", f"{row['target']:.1f}") for name, ro
 # %% [markdown] lang="en"
 # Both learners lose most of what they had when they work from pixels, and keep most of it with DARLA's eyes. The agent never earned a reward with a blue object on a dark floor. But its eyes say *object at 0.6* there as they did before, and that is what it acts on.
 #
-# One run is one run. The record has ten seeds of the agents on pixels and on the true factors, and three seeds of each vision with several agents each. It also has what the story so far leaves out.
+# One run is one run. The record has five seeds of the agents on pixels and on the true factors, and three seeds of each vision with three agents or more. It also has what the story so far leaves out.
 # %% [markdown] lang="pl"
 # Obaj tracą większość tego, co mieli, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
 #
-# Jeden przebieg to jeden przebieg. Zapisane są wyniki dziesięciu ziaren losowości dla agentów na pikselach i na prawdziwych czynnikach oraz trzech ziaren dla każdych oczu, po kilku agentów na każdych. Jest tam też to, co dotychczasowa opowieść pomija.
+# Jeden przebieg to jeden przebieg. Zapisane są wyniki pięciu ziaren losowości dla agentów na pikselach i na prawdziwych czynnikach oraz trzech ziaren dla każdych oczu, z co najmniej trzema agentami na każdych. Jest tam też to, co dotychczasowa opowieść pomija.
 
 # %%
 record = recorded("darla")

@@ -103,7 +103,7 @@ def train_a2c(
     steps: int,
     seed: int = 0,
     rollout: int = 5,
-    lr: float = 2e-3,
+    lr: float = 5e-3,
     gamma: float = 0.9,
     entropy_weight: float = 0.01,
     progress: bool = True,
