@@ -869,7 +869,7 @@ claim(t("How many times faster vmap is on the perceptron", "Ile razy szybciej dz
 # - Tian et al. 2020, *Rethinking Few-Shot Image Classification: a Good Embedding Is All You Need?*, [arXiv 2003.11539](https://arxiv.org/abs/2003.11539)
 # - Nagabandi et al. 2019, *Learning to Adapt in Dynamic, Real-World Environments Through Meta-Reinforcement Learning*, [arXiv 1803.11347](https://arxiv.org/abs/1803.11347)
 #
-# [Lesson 08](08_prototypical_networks.ipynb) learns from as few examples without any gradient step. Lesson 10, still planned, passes on behaviour from teachers to a student.
+# [Lesson 08](08_prototypical_networks.ipynb) learns from as few examples without any gradient step. [Lesson 10](10_policy_distillation.ipynb) passes on behaviour from teachers to a student.
 # %% [markdown] lang="pl"
 # ## Co dalej
 #
@@ -881,4 +881,4 @@ claim(t("How many times faster vmap is on the perceptron", "Ile razy szybciej dz
 # - Tian i in. 2020, *Rethinking Few-Shot Image Classification: a Good Embedding Is All You Need?*, [arXiv 2003.11539](https://arxiv.org/abs/2003.11539)
 # - Nagabandi i in. 2019, *Learning to Adapt in Dynamic, Real-World Environments Through Meta-Reinforcement Learning*, [arXiv 1803.11347](https://arxiv.org/abs/1803.11347)
 #
-# [Lekcja 08](08_prototypical_networks.ipynb) uczy się na równie niewielu przykładach bez żadnego kroku gradientu. Lekcja 10, dopiero w planach, przekazuje zachowanie od nauczycieli uczniowi.
+# [Lekcja 08](08_prototypical_networks.ipynb) uczy się na równie niewielu przykładach bez żadnego kroku gradientu. [Lekcja 10](10_policy_distillation.ipynb) przekazuje zachowanie od nauczycieli uczniowi.
