@@ -169,7 +169,7 @@ guess.compare(live["DQN, pixels"]["target"])
 #
 # It is 0 for $\mu_j = 0$, $\sigma_j = 1$: then $z_j$ says nothing about the picture. To say something costs. To draw $z$ so that a gradient passes, write $z = \mu + \sigma \epsilon$ with $\epsilon \sim \mathcal{N}(0, I)$.
 #
-# **Beta.** The $\beta$-VAE (Higgins et al. 2017) raises the price:
+# **Beta.** The $\beta$-VAE (Higgins et al. 2017, *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*) raises the price:
 #
 # $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
 #
@@ -191,7 +191,7 @@ guess.compare(live["DQN, pixels"]["target"])
 #
 # Dla $\mu_j = 0$, $\sigma_j = 1$ wynosi 0: wtedy $z_j$ nic o obrazie nie mówi. Powiedzieć coś kosztuje. Żeby gradient przechodził przez losowanie $z$, zapisz $z = \mu + \sigma \epsilon$, gdzie $\epsilon \sim \mathcal{N}(0, I)$.
 #
-# **Beta.** $\beta$-VAE (Higgins i in. 2017) podnosi cenę:
+# **Beta.** $\beta$-VAE (Higgins i in. 2017, *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*) podnosi cenę:
 #
 # $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
 #
@@ -201,11 +201,11 @@ guess.compare(live["DQN, pixels"]["target"])
 show_source(kl_to_standard_normal, reconstruction_error, beta_vae_loss, BetaVAE.forward)
 
 # %% [markdown] lang="en"
-# **See.** Eyes should know every colour before they are asked to act. As in the paper, the VAE is trained on pictures of *everything*: all factors vary independently, nothing is labelled, nothing is rewarded. That includes the target's combinations; what is held back from the agent is any *reward* there. Training takes about a minute, so two visions come with the course (`benchmarks/darla.py` makes them again): one with $\beta = 4$, one with $\beta = 12$, six latent variables each.
+# **See.** Eyes should know every colour before they are asked to act. Our VAE is trained on pictures of *everything*: all factors vary independently, nothing is labelled, nothing is rewarded. That includes the target's combinations, which is more than the paper promises its agent; what is held back is any *reward* there. Training takes about a minute, so two visions come with the course (`benchmarks/darla.py` makes them again): one with $\beta = 4$, one with $\beta = 12$, six latent variables each.
 #
 # What does each latent variable stand for? Take one picture and move one latent variable at a time, the others fixed: a **traversal**.
 # %% [markdown] lang="pl"
-# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Tak jak w artykule, VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi.
+# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Nasz VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej, a to więcej, niż obiecuje swojemu agentowi artykuł; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi.
 #
 # Czemu odpowiada która zmienna ukryta? Weź jeden obraz i przesuwaj po jednej zmiennej, pozostałe zostaw bez zmian; taki przegląd to po angielsku *traversal*.
 
@@ -247,11 +247,11 @@ show(fig, alt=t("Two matrices of shares, factors by latent variables. With the l
                 "Dwie macierze udziałów, czynniki względem zmiennych ukrytych. Przy większej becie o każdym czynniku mówi mniej zmiennych ukrytych."))
 
 # %% [markdown] lang="en"
-# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap grows, as the theory has it: who must save more, splits less.
+# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap of these two is larger, as the theory has it: who must save more, splits less. (The seed matters as much; we shall see.)
 #
 # **Explore**: move the latent variables and look at the picture. Which one would you give to a driver who only has to know where the object is?
 # %% [markdown] lang="pl"
-# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka rośnie, jak chce teoria: kto musi więcej oszczędzać, ten mniej dzieli.
+# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka jest u tej dwójki większa, jak chce teoria: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości znaczy nie mniej; jeszcze to zobaczymy.)
 #
 # **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Którą z nich dasz kierowcy, który musi wiedzieć tylko, gdzie jest przedmiot?
 
@@ -282,9 +282,9 @@ explorer
 show_source(see, act, transfer)
 
 # %% [markdown] lang="en"
-# Beside DQN we let another learner try: **episodic control** (Blundell et al. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). It trains nothing. It keeps a table of states and of the return that followed each action, and in a new state asks the eleven most similar ones. What *similar* means is up to the representation: distances between pictures (for speed, between random projections of them), or between latent variables.
+# Beside DQN we let another learner try: **episodic control** (Blundell et al. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). It trains nothing. It keeps a table of states and of the return that followed each action, and in a new state asks those most similar to it. What *similar* means is up to the representation: distances between pictures (for speed, between random projections of them), or between latent variables.
 # %% [markdown] lang="pl"
-# Obok DQN wypróbujmy jeszcze **sterowanie epizodyczne** (ang. *episodic control*; Blundell i in. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). Niczego ono nie trenuje. Prowadzi tabelę stanów i zwrotów (ang. *return*), które nastąpiły po każdej akcji, a w nowym stanie pyta jedenaście najbardziej podobnych. Co znaczy *podobne*, zależy od reprezentacji: odległość obrazów (dla szybkości ich losowych rzutów) albo odległość zmiennych ukrytych.
+# Obok DQN wypróbujmy jeszcze **sterowanie epizodyczne** (ang. *episodic control*; Blundell i in. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). Niczego ono nie trenuje. Prowadzi tabelę stanów i zwrotów (ang. *return*), które nastąpiły po każdej akcji, a w nowym stanie pyta te najbardziej podobne. Co znaczy *podobne*, zależy od reprezentacji: odległość obrazów (dla szybkości ich losowych rzutów) albo odległość zmiennych ukrytych.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -318,7 +318,7 @@ table([(says[name], f"{row['source']:.1f}", f"{row['target']:.1f}") for name, ro
 #
 # One run is one run. The record has five seeds of the agents on pixels and on the true factors, and three seeds of each vision with three agents or more. It also has what the story so far leaves out.
 # %% [markdown] lang="pl"
-# Obaj tracą większość tego, co mieli, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
+# Oba algorytmy tracą większość tego, co miały, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
 #
 # Jeden przebieg to jeden przebieg. Zapisane są wyniki pięciu ziaren losowości dla agentów na pikselach i na prawdziwych czynnikach oraz trzech ziaren dla każdych oczu, z co najmniej trzema agentami na każdych. Jest tam też to, co dotychczasowa opowieść pomija.
 
@@ -347,7 +347,7 @@ table([(name, mean_pm(row["source"], 1), mean_pm(row["target"], 1)) for name, ro
 record.note()
 
 # %% [markdown] lang="en"
-# (± is a 95 % interval, over agents or, for DARLA, over three visions.) The two other learners fall on pixels as DQN does: A2C, the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. All three stand again with DARLA's eyes. Higgins et al. report the same for DQN, A3C and episodic control in DeepMind Lab and with a Jaco arm: DARLA ahead of each of them in zero-shot transfer. Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels bind.
+# (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fall on pixels as DQN does: A2C, the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. All three stand again with DARLA's eyes. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
 #
 # Now three rows that do not fit so well.
 #
@@ -355,7 +355,7 @@ record.note()
 # - **The true factors are not enough.** With one single value per colour in the source, an agent that is *told* the four factors falls as well. It had never seen that colours vary, so what its network does with other combinations is chance. A disentangled representation says what is what; that colour does not matter, only experience can say.
 # - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger. Is it disentanglement that helps at all?
 # %% [markdown] lang="pl"
-# (± to przedział ufności 95 %, po agentach, a dla DARLA po trzech parach oczu.) Na pikselach spadają też dwa pozostałe algorytmy: A2C, synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA wszystkie trzy znów stoją na nogach. Higgins i in. podają to samo dla DQN, A3C i sterowania epizodycznego w DeepMind Lab i z ramieniem Jaco: w transferze bez przykładów DARLA jest lepsza od każdego z nich. Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wiązały.
+# (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach spadają też dwa pozostałe algorytmy: A2C, synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA wszystkie trzy znów stoją na nogach. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
 #
 # A teraz trzy wiersze, które nie pasują tak dobrze.
 #
@@ -373,20 +373,20 @@ ax.axhline(np.mean(agents["DQN, pixels"]["target"]), color=palette("black"), lin
 ax.set(xlabel=t("mutual information gap", "luka informacji wzajemnej"), ylabel=t("return in the target, of 30", "zwrot w domenie docelowej, z 30"), ylim=(0, 30))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(fig, alt=t("Return in the target against the gap, a point for each vision: visions that saw everything lie high at any gap, those that saw only the source lie low.",
-                "Zwrot w domenie docelowej względem luki, punkt na każde oczy: oczy, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
+                "Zwrot w domenie docelowej względem luki, jeden punkt na każdą parę oczu: te, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
 
 # %% [markdown] lang="en"
-# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels; untrained eyes have nothing to pass on. (This does not refute the paper: its tasks were harder, and it compared with a plain autoencoder that was worse. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. And without knowledge of the factors nothing guarantees that it comes about at all.)
+# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels; untrained eyes have nothing to pass on. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. And without knowledge of the factors nothing guarantees that it comes about at all.)
 #
-# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: no gain.
+# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: no gain here, but then its settings were not tuned.
 #
 # ## When it fails
 #
-# See it happen: eyes trained here and now, for some seconds, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
+# See it happen: eyes trained here and now, for a dozen seconds or so, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
 # %% [markdown] lang="pl"
-# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami; oczy bez treningu nie mają czego przekazać. (To nie obala artykułu: jego zadania były trudniejsze, a zwykły autoenkoder wypadał tam gorzej. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. A bez znajomości czynników nic nie gwarantuje, że w ogóle powstanie.)
+# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami; oczy bez treningu nie mają czego przekazać. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. A bez znajomości czynników nic nie gwarantuje, że w ogóle powstanie.)
 #
-# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: nie ma zysku.
+# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: zysku tu nie ma, ale też nikt nie dobierał jej ustawień.
 #
 # ## Kiedy zawodzi
 #
@@ -402,7 +402,7 @@ pairs = torch.cat([torch.stack([image / 255, *(one.imagine(one(image[None]))[0] 
 titles = [t("picture", "obraz"), t("eyes that saw all", "oczy, które widziały wszystko"), t("eyes of the source", "oczy z domeny źródłowej")]
 show(image_grid(pairs, titles * 2, rows=2, size=2.2),
      alt=t("Two target pictures, and what both visions make of them: the one that saw all shows them right, the other one shows other colours or places.",
-           "Dwa obrazy z domeny docelowej i to, co widzą w nich oboje oczu: te, które widziały wszystko, odtwarzają je dobrze, drugie pokazują inne kolory albo położenia."))
+           "Dwa obrazy z domeny docelowej i to, co widzą w nich obie pary oczu: ta, która widziała wszystko, odtwarza je dobrze, druga pokazuje inne kolory albo położenia."))
 table([(says["DQN, DARLA"], f"{live['DQN, DARLA']['source']:.1f}", f"{live['DQN, DARLA']['target']:.1f}"), (titles[2], f"{failing['source']:.1f}", f"{failing['target']:.1f}")],
       [t("return, of 30", "zwrot, z 30"), *list(names.values())[:2]])
 
@@ -536,7 +536,7 @@ quiz(
 #
 # - The evidence lower bound trades the reconstruction against the divergence from the prior, both sums; beta raises the price of saying anything.
 # - DARLA sees, then acts, then transfers. With eyes that had seen all colours, DQN and episodic control kept most of their return where pixels lost most of theirs.
-# - The mutual information gap rose with beta; the transfer did not. It punishes factors that are split, which an agent does not mind.
+# - A larger mutual information gap did not mean a better transfer. The gap punishes factors that are split, too, which an agent does not mind.
 # - The channels told beforehand where the agent on pixels would fail: it looks where rewards make it look.
 # - What the eyes had seen made the difference; eyes of the source alone failed. A convolutional network needed no DARLA here, and even the true factors failed where colours had never varied.
 #
@@ -546,7 +546,7 @@ quiz(
 #
 # - Dolne ograniczenie wiarygodności waży odtworzenie obrazu i dywergencję od rozkładu a priori, oba jako sumy; beta podnosi cenę mówienia czegokolwiek.
 # - DARLA najpierw patrzy, potem działa, potem przenosi. Z oczami, które widziały wszystkie kolory, DQN i sterowanie epizodyczne zachowały większość zwrotu tam, gdzie na pikselach większość traciły.
-# - Luka informacji wzajemnej rosła z betą; transfer nie. Luka karze za czynniki podzielone między zmienne, a agentowi to nie przeszkadza.
+# - Większa luka informacji wzajemnej nie oznaczała lepszego transferu. Luka karze też za czynniki podzielone między zmienne ukryte, a agentowi to nie przeszkadza.
 # - Kanały z góry powiedziały, gdzie zawiedzie agent na pikselach: patrzy tam, gdzie każą mu patrzeć nagrody.
 # - Różnicę robiło to, co oczy widziały; oczy z samej domeny źródłowej zawiodły. Sieć splotowa nie potrzebowała tu DARLA, a nawet prawdziwe czynniki zawiodły tam, gdzie kolory nigdy się nie zmieniały.
 #
@@ -565,6 +565,8 @@ claim(t("Recorded: convolutional DQN in the target", "Zapisane: DQN splotowy w d
 claim(t("Recorded: true factors in the target", "Zapisane: prawdziwe czynniki w domenie docelowej"), np.mean(agents["DQN, true factors"]["target"]), at_least=22)
 claim(t("Recorded: true factors in the target, one value per colour", "Zapisane: prawdziwe czynniki w domenie docelowej, po jednej wartości koloru"), np.mean(agents["DQN, true factors, spread 0"]["target"]), at_most=15)
 claim(t("Recorded: what β = 12 gains over β = 1 in the target", "Zapisane: ile w domenie docelowej β = 12 zyskuje wobec β = 1"), np.mean(of_vision("beta 12", "target")) - np.mean(of_vision("beta 1", "target")), at_most=2)
+claim(t("Recorded: A2C with DARLA's eyes in the target", "Zapisane: A2C z oczami DARLA w domenie docelowej"), np.mean(of_vision("beta 4", "target", "A2C")), at_least=20)
+claim(t("Recorded: what β = 4 gains over β = 1 in the target", "Zapisane: ile w domenie docelowej β = 4 zyskuje wobec β = 1"), np.mean(of_vision("beta 4", "target")) - np.mean(of_vision("beta 1", "target")), at_most=2)
 claim(t("Recorded: what eyes that saw everything gain over eyes of the source", "Zapisane: ile oczy, które widziały wszystko, zyskują wobec oczu z domeny źródłowej"), np.mean(of_vision("beta 4", "target")) - np.mean(of_vision("beta 4, source only", "target")), at_least=4)
 
 # %% [markdown] lang="en"
