@@ -269,7 +269,7 @@ def apprentice(student_plays, seed):
     for part in range(10):
         player = student if student_plays and part else expert
         answers.append(demonstrate(Supervised(player), GAMES["breakout"](2), steps=100, exploration=0, seed=10 * seed + part))
-        imitate(student, answers, loss=policy_regression, updates=150, seed=part, progress=False)
+        imitate(student, answers, loss=policy_regression, updates=120, seed=part, progress=False)
     return student
 
 
@@ -295,13 +295,13 @@ def given_up(network, states):
 
 # %%
 kinds = {t("the expert plays", "gra ekspert"): False, t("the student plays", "gra uczeń"): True}
-apprentices = {name: [apprentice(student_plays, 4 * SEED + i) for i in range(4)] for name, student_plays in kinds.items()}
+apprentices = {name: [apprentice(student_plays, 3 * SEED + i) for i in range(3)] for name, student_plays in kinds.items()}
 theirs = met(expert.act, "breakout")
 exam = {name: [given_up(network, theirs).mean().item() for network in group] for name, group in apprentices.items()}
 own = {name: [given_up(network, met(network.act, "breakout")).mean().item() for network in group] for name, group in apprentices.items()}
 won = {name: [mean_return(network.act, "breakout") for network in group] for name, group in apprentices.items()}
 table([(name, np.mean(exam[name]), np.mean(own[name]), f"{np.mean(won[name]):.1f}") for name in kinds],
-      [t("mean of four students", "średnia z czterech uczniów"), t("lost a step, the expert's states", "strata na krok, stany eksperta"), t("lost a step, own states", "strata na krok, własne stany"), t("return")])
+      [t("mean of three students", "średnia z trzech uczniów"), t("lost a step, the expert's states", "strata na krok, stany eksperta"), t("lost a step, own states", "strata na krok, własne stany"), t("return")])
 (first, second), (lost, less) = won.values(), exam.values()
 guess.compare(0 if sum(first) > sum(second) else 1 if sum(lost) < sum(less) else 2)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
@@ -311,8 +311,8 @@ for ax, losses, title in zip(axes, (exam, own), (t("in the exam, the expert's st
     ax.set(title=title, xlabel=t("value lost a step", "strata wartości na krok"), xlim=(0, None))
 axes[0].set_ylabel(t("return in breakout", "zwrot w grze breakout"))
 axes[0].legend()
-show(fig, alt=t("Return of eight students against the value that they lose: where the expert played, they lose little in the exam, but more in their own games; what is lost there decides about the return.",
-                "Zwrot ośmiu uczniów względem wartości, którą tracą: ci, u których grał ekspert, tracą mało na egzaminie, ale więcej we własnej grze; o zwrocie decyduje to, co tracą tam."))
+show(fig, alt=t("Return of six students against the value that they lose: where the expert played, they lose little in the exam, but more in their own games; what is lost there decides about the return.",
+                "Zwrot sześciu uczniów względem wartości, którą tracą: ci, u których grał ekspert, tracą mało na egzaminie, ale więcej we własnej grze; o zwrocie decyduje to, co tracą tam."))
 
 # %% [markdown] lang="en"
 # Each dot is a student. Those for whom the expert played are the better imitators *in the exam*. But they have to play in states of their own, and there the same students lose several times as much: nothing of their lead is left in the game. For the others exam and game are much the same thing. On the right all eight lie roughly along one line: what counts is what is lost in the states that one gets into. See where one of the first kind goes wrong: costly states of its own play, and what expert and student would do there. The ball comes down somewhere else, and the expert would long be on its way.
