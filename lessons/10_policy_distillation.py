@@ -26,7 +26,7 @@
 # %% [markdown] lang="pl"
 # # Destylacja polityki
 #
-# Robot, który umie wiele rzeczy, ma często wiele sieci, a każdą z nich trenowano całymi dniami do jednej z tych rzeczy. Na pokładzie jest miejsce i czas na jedną, i to małą. Tutaj przekażesz umiejętności trzech graczy jednej sieci o ułamku ich wielkości.
+# Robot, który umie wiele rzeczy, ma często wiele sieci, a każdą z nich całymi dniami trenowano do jednej umiejętności. Na pokładzie jest miejsce i czas na jedną, i to małą. Tutaj przekażesz umiejętności trzech graczy jednej sieci, wielokrotnie mniejszej od sieci każdego z nich.
 #
 # **Po tej lekcji będziesz umieć**
 #
@@ -37,7 +37,7 @@
 # - powiedzieć, dlaczego kopiowanie wartości zawodzi i kiedy jedna sieć do wszystkich zadań potrzebuje osobnej głowicy do każdego.
 #
 # **Co trzeba umieć**: [lekcja 07](07_sim_to_real.ipynb), funkcja softmax, logarytmy. **Czas**: niecała godzina; kod wykonuje się
-# poniżej minuty. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
+# w niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
 
 # %% tags=["setup"]
 from tlcourse.classroom import start_lesson, t
@@ -68,15 +68,15 @@ SEED = 0
 # %% [markdown] lang="en"
 # ## The idea
 #
-# An old chess master does not hand his pupil the books of all his thousands of games. He sits down beside him and says, position by position: this move; that one is nearly as good; never the third. What took him a lifetime of trial and error passes on in a few months, because the pupil gets an answer in *every* position, not a win or a loss after three hours. And the pupil need not have the master's memory: he learns the judgement, not the way to it.
+# An old chess master does not hand his pupil the records of his thousands of games. He sits down beside him and says, position by position: this move; that one is nearly as good; never the third. What took him a lifetime of trial and error is passed on in a few months, because the pupil gets an answer in *every* position, not a win or a loss after three hours. And the pupil need not have the master's memory: he learns the judgement, not the way to it.
 #
 # **Policy distillation** (Rusu et al. 2015, [arXiv 1511.06295](https://arxiv.org/abs/1511.06295)) does this with networks. **Teachers** have learned their tasks by trial and error, one each. A **student**, a new network, is then trained on what they say: plain supervised learning. It can be much smaller, and it can have several teachers. Passing on what a network says instead of its weights is called **knowledge distillation** (Hinton et al. 2015, [arXiv 1503.02531](https://arxiv.org/abs/1503.02531)); here it is a *policy*, a way to act.
 #
-# **What teachers know.** From lesson 07 we keep the words: in each step an *agent* gets an *observation*, answers with an *action* and receives a *reward*; the sum of the rewards of an *episode* is the *return*; the rule by which it acts is its *policy*; and learning it from rewards is *reinforcement learning*. There, the network gave the action itself. Our teachers have learned something else, **Q-values**: $Q(s, a)$ is the sum of the rewards that may be expected after the action $a$ in the state $s$ if one goes on well, where a reward $k$ steps later counts $\gamma^k$; here $\gamma = 0.9$. Whoever knows Q-values knows what to do: the action with the largest, $\arg\max_a Q(s, a)$, the *greedy* one. They need not be given by anybody, because they have to agree with each other. With the reward $r$ of the step and the next state $s'$,
+# **What teachers know.** From lesson 07 we keep the words: in each step an *agent* gets an *observation*, answers with an *action* and receives a *reward*; the sum of the rewards of an *episode* is the *return*; the rule by which it acts is its *policy*; and learning it from rewards is *reinforcement learning*. There, the network gave the action itself. Our teachers have learned something else, **Q-values**: $Q(s, a)$ is the sum of the rewards that may be expected after the action $a$ in the state $s$ if from then on the best action is always taken, where a reward $k$ steps later counts $\gamma^k$; here $\gamma = 0.9$. Whoever knows Q-values knows what to do: the action with the largest, $\arg\max_a Q(s, a)$, the *greedy* one. Nobody has to supply them: the value of an action is the reward of the step plus, discounted, the value of the best action after it. With the reward $r$ of the step and the next state $s'$,
 #
 # $$Q(s, a) = \mathbb{E}\big[\, r + \gamma \max_{a'} Q(s', a') \,\big] .$$
 #
-# **DQN**, the deep Q-network (Mnih et al. 2013, [arXiv 1312.5602](https://arxiv.org/abs/1312.5602)), is a network that has learned to make both sides equal. It plays, mostly greedily and now and then at random so that it finds better actions (*epsilon-greedy* **exploration**), keeps what happened in a **replay buffer**, and on batches drawn from it lowers the squared difference of the two sides. That takes hundreds of thousands of steps. The teachers of this lesson are such networks; they come with the course.
+# **DQN**, the deep Q-network (Mnih et al. 2013, [arXiv 1312.5602](https://arxiv.org/abs/1312.5602)), is a network that is trained to make both sides as equal as it can. It plays, mostly greedily and now and then at random so that it finds better actions (*epsilon-greedy* **exploration**), keeps what happened in a **replay buffer**, and on batches drawn from it lowers the squared difference of the two sides; only the left one is moved, the right one is held fixed meanwhile. That takes hundreds of thousands of steps. The teachers of this lesson are such networks; they come with the course.
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
@@ -84,11 +84,11 @@ SEED = 0
 #
 # **Destylacja polityki** (ang. *policy distillation*; Rusu i in. 2015, [arXiv 1511.06295](https://arxiv.org/abs/1511.06295)) robi to samo z sieciami. **Nauczyciele** (ang. *teachers*) opanowali swoje zadania metodą prób i błędów, każdy jedno. **Ucznia** (ang. *student*), nową sieć, trenujemy potem na tym, co mówią: to zwykłe uczenie nadzorowane. Może być o wiele mniejszy i może mieć kilku nauczycieli. Przekazywanie tego, co sieć mówi, a nie jej wag, nazywa się **destylacją wiedzy** (ang. *knowledge distillation*; Hinton i in. 2015, [arXiv 1503.02531](https://arxiv.org/abs/1503.02531)); tutaj przekazujemy *politykę* (ang. *policy*), czyli sposób działania.
 #
-# **Co wiedzą nauczyciele.** Z lekcji 07 zostają nam słowa: w każdym kroku *agent* dostaje *obserwację*, odpowiada *akcją* i otrzymuje *nagrodę* (ang. *reward*); suma nagród z *epizodu* to *zwrot* (ang. *return*); reguła, według której działa, to jego *polityka*; a uczenie się jej z nagród to *uczenie ze wzmocnieniem* (ang. *reinforcement learning*). Tam sieć podawała samą akcję. Nasi nauczyciele nauczyli się czegoś innego, **wartości Q** (ang. *Q-values*): $Q(s, a)$ to suma nagród, jakiej można oczekiwać po akcji $a$ w stanie $s$, jeśli dalej gra się dobrze, przy czym nagroda o $k$ kroków późniejsza liczy się $\gamma^k$ razy; tutaj $\gamma = 0{,}9$. Kto zna wartości Q, ten wie, co robić: wybrać akcję o największej z nich, $\arg\max_a Q(s, a)$, czyli akcję *zachłanną* (ang. *greedy*). Nikt nie musi ich podawać, bo muszą się zgadzać ze sobą nawzajem. Gdy $r$ to nagroda w danym kroku, a $s'$ następny stan,
+# **Co wiedzą nauczyciele.** Z lekcji 07 zostają nam słowa: w każdym kroku *agent* dostaje *obserwację*, odpowiada *akcją* i otrzymuje *nagrodę* (ang. *reward*); suma nagród z *epizodu* to *zwrot* (ang. *return*); reguła, według której działa, to jego *polityka*; a uczenie się jej z nagród to *uczenie ze wzmocnieniem* (ang. *reinforcement learning*). Tam sieć podawała od razu akcję. Nasi nauczyciele nauczyli się czegoś innego, **wartości Q** (ang. *Q-values*): $Q(s, a)$ to suma nagród, jakiej można oczekiwać po akcji $a$ w stanie $s$, jeśli potem zawsze wybiera się najlepszą akcję; nagrodę późniejszą o $k$ kroków mnoży się przez $\gamma^k$, tutaj $\gamma = 0{,}9$. Kto zna wartości Q, ten wie, co robić: wybrać akcję o największej z nich, $\arg\max_a Q(s, a)$, czyli akcję *zachłanną* (ang. *greedy*). Nikt nie musi ich podawać: wartość akcji to nagroda w danym kroku plus zdyskontowana wartość najlepszej akcji w następnym stanie. Gdy $r$ to nagroda w danym kroku, a $s'$ następny stan,
 #
 # $$Q(s, a) = \mathbb{E}\big[\, r + \gamma \max_{a'} Q(s', a') \,\big] .$$
 #
-# **DQN** (ang. *deep Q-network*; Mnih i in. 2013, [arXiv 1312.5602](https://arxiv.org/abs/1312.5602)) to sieć, która nauczyła się zrównywać obie strony. Gra przeważnie zachłannie, a od czasu do czasu losowo, żeby odkrywać lepsze akcje (**eksploracja**, ang. *exploration*, metodą *epsilon-greedy*), to, co się zdarzyło, zachowuje w **buforze powtórek** (ang. *replay buffer*), a na paczkach (ang. *batch*) z niego losowanych zmniejsza kwadrat różnicy obu stron. Wymaga to setek tysięcy kroków. Nauczyciele w tej lekcji to właśnie takie sieci; dostajesz je razem z kursem.
+# **DQN** (ang. *deep Q-network*; Mnih i in. 2013, [arXiv 1312.5602](https://arxiv.org/abs/1312.5602)) to sieć, którą trenuje się tak, żeby obie strony były jak najbardziej równe. Gra przeważnie zachłannie, a od czasu do czasu losowo, żeby odkrywać lepsze akcje (**eksploracja**, ang. *exploration*, metodą *epsilon-greedy*), to, co się zdarzyło, zachowuje w **buforze powtórek** (ang. *replay buffer*), a na paczkach (ang. *batch*) z niego losowanych zmniejsza kwadrat różnicy obu stron; przesuwa się tylko lewą, prawa jest w tym czasie ustalona. Wymaga to setek tysięcy kroków. Nauczyciele w tej lekcji to właśnie takie sieci; dostajesz je razem z kursem.
 
 # %%
 NAMES = "catch", "breakout", "invaders"
@@ -104,7 +104,7 @@ show(fig, alt=t("Three grids of ten by ten cells, with the player in the bottom 
                 "Trzy plansze po dziesięć na dziesięć pól, z graczem w dolnym rzędzie: spadające przedmioty, mur z cegieł i piłka oraz czterech najeźdźców."))
 
 # %% [markdown] lang="en"
-# Three small games after the manner of MinAtar (Young & Tian 2019, [arXiv 1903.03176](https://arxiv.org/abs/1903.03176)); the player, blue, can stay, go left, go right and fire. In *catch*, green things are to be caught and red ones avoided; in *breakout*, a green ball is to be kept in play, and each red brick that it breaks counts; in *invaders*, green invaders are to be shot and their red bombs avoided. Grey are traces of motion and, in *invaders*, the shots. A point is 1 or −1; an episode has 100 steps. The observation is a grid with four channels.
+# Three small games in the manner of MinAtar (Young & Tian 2019, [arXiv 1903.03176](https://arxiv.org/abs/1903.03176)); the player, blue, can stay, go left, go right and fire. In *catch*, green things are to be caught and red ones avoided; in *breakout*, a green ball is to be kept in play, and each red brick that it breaks counts; in *invaders*, green invaders are to be shot and their red bombs avoided. Grey are traces of motion and, in *invaders*, the shots. A point is 1 or −1; an episode has 100 steps. The observation is a grid with four channels.
 #
 # How good are the teachers? A return means little on its own: in *breakout* a random player ends far below zero. So from now on we count a **score**. With the return $R$, that of random actions, $R_0$, and that of the teacher, $R_T$, it is 0 for random play and 1 for play as good as the teacher's:
 #
@@ -130,7 +130,7 @@ table([(name, chance[name], best[name], f"{teacher.notes['seconds']:.0f} s") for
 # %% [markdown] lang="en"
 # ## The mathematics
 #
-# **What the student learns from.** Each teacher plays its game, with a random action in one step of ten, so that states occur that it would avoid itself. In every state $s$ we keep its Q-values, a vector $q^T$ with an entry for each of the $A = 4$ actions. (The paper, too, lets the teacher play and stores its values, again and again while the student learns; we do it once.) The student answers with $A$ numbers $q^S$ of its own. Three losses were compared; $D$ are the stored states.
+# **What the student learns from.** Each teacher plays its game, each action being random with probability 0.1, so that states occur that it would avoid itself. In every state $s$ we keep its Q-values, a vector $q^T$ with an entry for each of the $A = 4$ actions. (The paper, too, lets the teacher play and stores its values, again and again while the student learns; we do it once.) The student answers with $A$ numbers $q^S$ of its own. Three losses were compared; $D$ are the stored states.
 #
 # **1. Copy the values:** $\displaystyle L_{\text{MSE}} = \mathbb{E}_{s \in D}\, \lVert q^T - q^S \rVert^2$.
 #
@@ -152,7 +152,7 @@ table([(name, chance[name], best[name], f"{teacher.notes['seconds']:.0f} s") for
 #
 # $$p = \frac{1}{1 + e^{-g/\tau}}, \qquad \frac{p}{1 - p} = e^{g/\tau} .$$
 #
-# So the gap is measured in units of $\tau$. When *classifiers* are distilled, logits are far apart, and temperatures above 1 *soften* them, so that the small probabilities become visible. Q-values are the other way round: one bad step seldom costs much, as the next ones can make up for it, so values of neighbouring actions are close. Rusu et al. therefore *sharpen* them, with $\tau = 0.01$.
+# So the gap is measured in units of $\tau$. When *classifiers* are distilled, logits are far apart, and temperatures above 1 *soften* them, so that the small probabilities become visible. Q-values are the other way round: one bad step seldom costs much, as the next ones can make up for it, so the values of a state's actions lie close together. Rusu et al. therefore *sharpen* them, with $\tau = 0.01$.
 #
 # **What the squared error spends itself on.** Split the difference $d = q^S - q^T$ in a state into its mean $\bar d$ over the actions, the *level*, and the rest. The mixed term vanishes because the rest sums to 0:
 #
@@ -160,15 +160,15 @@ table([(name, chance[name], best[name], f"{teacher.notes['seconds']:.0f} s") for
 #
 # No decision depends on the level: adding the same number to all values of a state changes no $\arg\max$, and no softmax either. Losses 2 and 3 do not see it; loss 1 does.
 #
-# **What a high temperature does.** If $\tau$ is large compared with the gaps, $p$ is nearly uniform. Expand: with $z = q^T/\tau - q^S$ and its mean $\bar z$, to second order,
+# **What a high temperature does.** If $\tau$ is large compared with the gaps, $p$ is nearly uniform, and so is $\pi$ once the student comes near it. Expand: with $z = q^T/\tau - q^S$ and its mean $\bar z$, to second order,
 #
 # $$L_{\text{KL}} \approx \frac{1}{2A} \sum_a (z_a - \bar z)^2 .$$
 #
-# (Near the uniform distribution, $\partial \pi_a / \partial q^S_c \approx \frac1A (\delta_{ac} - \frac1A)$: the gradient $\pi - p$ is $\frac1A$ times the negative of $z - \bar z$.) That is a squared error again, but **without the level**. So the three losses lie on one line: from squared error on preferences, $\tau$ large, to pure choice, $\tau \to 0$.
+# (Near the uniform distribution, $\partial \pi_a / \partial q^S_c \approx \frac1A (\delta_{ac} - \frac1A)$: the gradient $\pi - p$ is $\frac1A$ times the negative of $z - \bar z$.) That is a squared error again, but **without the level**. So one temperature leads from the mere choice, $\tau \to 0$ (loss 2), to the squared error without the level, $\tau$ large. Loss 1 is that last one with the level added.
 # %% [markdown] lang="pl"
 # ## Matematyka
 #
-# **Na czym uczy się uczeń.** Każdy nauczyciel gra w swoją grę, w co dziesiątym kroku losowo, żeby pojawiały się stany, których sam by unikał. W każdym stanie $s$ zachowujemy jego wartości Q, wektor $q^T$ o jednej składowej na każdą z $A = 4$ akcji. (W artykule nauczyciel też gra, a jego wartości są zapisywane, ale wciąż na nowo, gdy uczeń się uczy; my robimy to raz.) Uczeń odpowiada własnymi $A$ liczbami $q^S$. Porównano trzy funkcje straty (ang. *loss functions*); $D$ to zapisane stany.
+# **Na czym uczy się uczeń.** Każdy nauczyciel gra w swoją grę, a w każdym kroku z prawdopodobieństwem 0,1 wykonuje akcję losową, żeby pojawiały się stany, których sam by unikał. W każdym stanie $s$ zachowujemy jego wartości Q, wektor $q^T$ o jednej składowej na każdą z $A = 4$ akcji. (W artykule nauczyciel też gra, a jego wartości są zapisywane, ale wciąż na nowo, gdy uczeń się uczy; my robimy to raz.) Uczeń odpowiada własnymi $A$ liczbami $q^S$. Porównano trzy funkcje straty (ang. *loss functions*); $D$ to zapisane stany.
 #
 # **1. Kopiuj wartości:** $\displaystyle L_{\text{MSE}} = \mathbb{E}_{s \in D}\, \lVert q^T - q^S \rVert^2$.
 #
@@ -190,7 +190,7 @@ table([(name, chance[name], best[name], f"{teacher.notes['seconds']:.0f} s") for
 #
 # $$p = \frac{1}{1 + e^{-g/\tau}}, \qquad \frac{p}{1 - p} = e^{g/\tau} .$$
 #
-# Różnicę mierzy się więc w jednostkach $\tau$. Gdy destyluje się *klasyfikatory*, logity są od siebie odległe i temperatury powyżej 1 je *zmiękczają*, żeby było widać małe prawdopodobieństwa. Z wartościami Q jest na odwrót: jeden zły krok rzadko dużo kosztuje, bo następne mogą go naprawić, więc wartości sąsiednich akcji są bliskie. Dlatego Rusu i in. je *wyostrzają*, z $\tau = 0{,}01$.
+# Różnicę mierzy się więc w jednostkach $\tau$. Gdy destyluje się *klasyfikatory*, logity są od siebie odległe i temperatury powyżej 1 je *zmiękczają*, żeby było widać małe prawdopodobieństwa. Z wartościami Q jest na odwrót: jeden zły krok rzadko dużo kosztuje, bo następne mogą go naprawić, więc wartości akcji w jednym stanie są sobie bliskie. Dlatego Rusu i in. je *wyostrzają*, z $\tau = 0{,}01$.
 #
 # **Na co traci siły błąd kwadratowy.** Podziel różnicę $d = q^S - q^T$ w danym stanie na jej średnią po akcjach $\bar d$, czyli *poziom*, i resztę. Składnik mieszany znika, bo reszta sumuje się do 0:
 #
@@ -198,11 +198,11 @@ table([(name, chance[name], best[name], f"{teacher.notes['seconds']:.0f} s") for
 #
 # Od poziomu nie zależy żadna decyzja: ta sama liczba dodana do wszystkich wartości stanu nie zmienia żadnego $\arg\max$ ani softmaksu. Straty 2 i 3 go nie widzą; strata 1 widzi.
 #
-# **Co robi wysoka temperatura.** Jeśli $\tau$ jest duże w porównaniu z różnicami, $p$ jest prawie jednostajne. Rozwiń: gdy $z = q^T/\tau - q^S$, a $\bar z$ to jego średnia, z dokładnością do drugiego rzędu
+# **Co robi wysoka temperatura.** Jeśli $\tau$ jest duże w porównaniu z różnicami, $p$ jest prawie jednostajne, a $\pi$ także, gdy tylko uczeń się do niego zbliży. Rozwiń: gdy $z = q^T/\tau - q^S$, a $\bar z$ to jego średnia, z dokładnością do drugiego rzędu
 #
 # $$L_{\text{KL}} \approx \frac{1}{2A} \sum_a (z_a - \bar z)^2 .$$
 #
-# (W pobliżu rozkładu jednostajnego $\partial \pi_a / \partial q^S_c \approx \frac1A (\delta_{ac} - \frac1A)$: gradient $\pi - p$ to $z - \bar z$ razy $\frac1A$, z minusem.) To znowu błąd kwadratowy, ale **bez poziomu**. Trzy funkcje straty leżą więc na jednej linii: od błędu kwadratowego na preferencjach, przy dużym $\tau$, do samego wyboru, gdy $\tau \to 0$.
+# (W pobliżu rozkładu jednostajnego $\partial \pi_a / \partial q^S_c \approx \frac1A (\delta_{ac} - \frac1A)$: gradient $\pi - p$ to $z - \bar z$ razy $\frac1A$, z minusem.) To znowu błąd kwadratowy, ale **bez poziomu**. Jedna temperatura prowadzi więc od samego wyboru, $\tau \to 0$ (strata 2), do błędu kwadratowego bez poziomu, przy dużym $\tau$. Strata 1 to ten ostatni z dodanym poziomem.
 
 # %% [markdown] lang="en"
 # ## The code
@@ -339,15 +339,15 @@ show(fig, alt=t("Left, score against batches: KL with temperature 1 rises fastes
 record.note()
 
 # %% [markdown] lang="en"
-# KL with $\tau = 1$ is far ahead, the squared error far behind, in this run as in the recorded ones (left, means and 95 % intervals over the seeds; right, a dot for each seed). On the left you see how it comes about. At the soft temperature a student of a quarter of the size plays nearly like its teachers after 2000 batches. With the paper's 0.01 it takes several times as long to come close: **temperature and length of training trade off**. The smaller the student, the lower the scores, and at every size the squared error is the last. The **advantages** (what an action is worth more than the mean of the state's actions) are learned by the squared error without the level, and nearly as fast as with $\tau = 1$, as the second-order formula says.
+# KL with $\tau = 1$ is far ahead, the squared error far behind, in this run as in the recorded ones (left, means and 95 % intervals over the seeds; right, a dot for each seed). On the left you see how it comes about. At the soft temperature a student of a quarter of the size plays nearly like its teachers after 2000 batches. With the paper's $\tau = 0.01$ it takes about three times as long to come close: **a sharp temperature is paid for with longer training**. The smaller the student, the lower the scores, and at every size the squared error is the last. The purple line is the squared error without the level, that of the **advantages**: by how much an action is worth more than the mean of the state's actions. It rises nearly as fast as $\tau = 1$, as the second-order formula says.
 #
-# **The paper** compared the losses on four Atari games, with students as large as their teachers: there, too, the squared error was the worst (in Breakout it reached a third of the teacher's score, in the other games it did not fall far behind), and KL with $\tau = 0.01$ was the best. In ten games, with a student for each, those with 25 %, 7 % and 4 % of the weights reached 108 %, 102 % and 84 % of the teachers' scores (geometric mean); and one student for several games did better than its teachers, and than a DQN trained on all the games at once. The setting differs: pictures of a screen, convolutional networks, up to 18 actions, and training that lasted for days; in our figure that would presumably be far to the right, where the temperature hardly matters any more.
+# **The paper** compared the losses on four Atari games, with students as large as their teachers: there, too, the squared error was the worst (in Breakout it reached a third of the teacher's score, in the others it came closer), and KL with $\tau = 0.01$ was the best. In ten games, with a student for each, those with 25 %, 7 % and 4 % of the weights reached 108 %, 102 % and 84 % of the teachers' scores (geometric mean); and one student for three games did better than its teachers, and than a DQN trained on the three at once. The setting differs: pictures of a screen, convolutional networks, up to 18 actions, and training that lasted for days; in our figure that would presumably be far to the right, where the temperature hardly matters any more.
 #
 # **Why is the squared error so slow?** Test the suspicion. Of the squared error that the student of loss 1 still makes after 2000 batches, and of the one that it made at the beginning, which share is the level, $A \bar d^{\,2}$? And how often is its best action the teacher's, or as good?
 # %% [markdown] lang="pl"
-# KL z $\tau = 1$ daleko prowadzi, a błąd kwadratowy zostaje daleko w tyle, w tym uruchomieniu tak samo jak w zapisanych (po lewej średnie i przedziały ufności 95 % po ziarnach losowości, po prawej kropka to jedno ziarno). Po lewej widać, jak do tego dochodzi. Przy miękkiej temperaturze uczeń o ćwierci wielkości już po 2000 paczek gra prawie jak nauczyciele. Z wartością 0,01 z artykułu zbliża się do nich dopiero po kilka razy dłuższym treningu: **temperatura i długość treningu mogą się zastępować**. Im mniejszy uczeń, tym niższe wyniki, a błąd kwadratowy jest ostatni przy każdej wielkości. **Przewag** (ang. *advantages*; o ile akcja jest warta więcej niż średnia akcji stanu) uczy błąd kwadratowy bez poziomu, i to prawie tak szybko jak $\tau = 1$, zgodnie ze wzorem drugiego rzędu.
+# KL z $\tau = 1$ zdecydowanie prowadzi, a błąd kwadratowy zostaje daleko w tyle, w tym uruchomieniu tak samo jak w zapisanych (po lewej średnie z ziaren losowości i ich 95-procentowe przedziały ufności, po prawej kropka to jedno ziarno). Po lewej widać, jak do tego dochodzi. Przy miękkiej temperaturze uczeń cztery razy mniejszy od nauczyciela już po 2000 paczek gra prawie jak nauczyciele. Przy $\tau = 0{,}01$, jak w artykule, zbliża się do nich dopiero po mniej więcej trzy razy dłuższym treningu: **za ostrą temperaturę płaci się dłuższym treningiem**. Im mniejszy uczeń, tym niższe wyniki, a błąd kwadratowy jest ostatni przy każdej wielkości. Fioletowa linia to błąd kwadratowy bez poziomu, czyli błąd **przewag** (ang. *advantages*; o ile akcja jest warta więcej niż średnia akcji w danym stanie). Rośnie prawie tak szybko jak przy $\tau = 1$, zgodnie ze wzorem drugiego rzędu.
 #
-# **W artykule** porównano te straty na czterech grach Atari, z uczniami tak dużymi jak nauczyciele: tam też najgorszy był błąd kwadratowy (w Breakout osiągnął jedną trzecią wyniku nauczyciela, w innych grach nie ustępował mu wiele), a najlepsze było KL z $\tau = 0{,}01$. W dziesięciu grach, z osobnym uczniem do każdej, uczniowie o 25 %, 7 % i 4 % wag osiągnęli 108 %, 102 % i 84 % wyniku nauczycieli (średnia geometryczna), a jeden uczeń do kilku gier grał lepiej niż jego nauczyciele i niż DQN trenowany na wszystkich tych grach naraz. Warunki są inne: obrazy z ekranu, sieci splotowe, do 18 akcji i trening trwający całymi dniami; na naszym rysunku byłoby to zapewne daleko po prawej, gdzie temperatura prawie nie ma już znaczenia.
+# **W artykule** porównano te straty na czterech grach Atari, z uczniami tak dużymi jak nauczyciele: tam też najgorszy był błąd kwadratowy (w Breakout osiągnął jedną trzecią wyniku nauczyciela, w innych był bliżej), a najlepsze było KL z $\tau = 0{,}01$. W dziesięciu grach, z osobnym uczniem do każdej, uczniowie mający 25 %, 7 % i 4 % wag nauczyciela osiągnęli 108 %, 102 % i 84 % wyniku nauczycieli (średnia geometryczna), a jeden uczeń do trzech gier grał lepiej niż jego nauczyciele i niż DQN trenowany na tych trzech naraz. Warunki są inne: obrazy z ekranu, sieci splotowe, do 18 akcji i trening trwający całymi dniami; na naszym rysunku byłoby to zapewne daleko po prawej, gdzie temperatura prawie nie ma już znaczenia.
 #
 # **Dlaczego błąd kwadratowy działa tak wolno?** Sprawdź podejrzenie. Jaką część błędu kwadratowego, który uczeń straty 1 miał na początku i który wciąż ma po 2000 paczek, stanowi poziom, $A \bar d^{\,2}$? I jak często najlepsza akcja ucznia jest też najlepszą akcją nauczyciela albo prawie tak samo dobrą?
 
@@ -390,13 +390,13 @@ table([(loss, *row, np.mean(live[loss])) for loss, row in judged.items()], [t("m
 # %% [markdown] lang="pl"
 # Na początku prawie cały błąd kwadratowy to poziom, a w dwóch z trzech gier jest nim też większość tego, co zostaje po 2000 paczek. Uczeń zużywa paczki na kopiowanie tego, *jak stoją sprawy*. Odejmij poziom, a ten sam błąd kwadratowy staje się jedną z najszybszych funkcji straty: to fioletowa linia powyżej.
 #
-# **A dlaczego $\tau = 1$ wyprzedza 0,01?** Przeczytaj drugą tabelę wiersz po wierszu. Uczniowie NLL i $\tau = 0{,}01$ wybierają akcję nauczyciela nie rzadziej niż uczeń $\tau = 1$, ale gdy się mylą, tracą więcej. W *catch* i *breakout* strzał nic nie robi, więc *strzel* jest warte dokładnie tyle co *stój*, a to, którą z tych akcji nauczyciel woli o włos (ostatnia kolumna tabeli jego wartości), jest przypadkiem. NLL musi uczyć się takich włosów na pamięć. $\tau = 0{,}01$ też, choć mniej ściśle: włos grubości 0,01 to dla niej szanse $e$ do 1. U obu stan, w którym nic nie jest stawką, waży tyle co ten, w którym stawką jest wszystko. Przy $\tau = 1$ gradient $\pi - p$ rośnie z różnicami wartości: najpierw duże różnice, włosy na końcu. Gdy jest czas, a w sieci miejsce na wszystko, nie ma to już znaczenia.
+# **A dlaczego $\tau = 1$ wyprzedza 0,01?** Przeczytaj drugą tabelę wiersz po wierszu. Uczniowie NLL i $\tau = 0{,}01$ wybierają akcję nauczyciela nie rzadziej niż uczeń $\tau = 1$, ale gdy się mylą, tracą więcej. W *catch* i *breakout* strzał nic nie robi, więc *strzel* jest warte dokładnie tyle co *stój*, a to, którą z tych akcji nauczyciel woli o włos (ostatnia kolumna tabeli jego wartości), jest przypadkiem. NLL musi uczyć się tak drobnych różnic na pamięć. Przy $\tau = 0{,}01$ jest podobnie, choć mniej ściśle: różnica 0,01 daje tam szanse $e$ do 1. W obu przypadkach stan, w którym o nic nie chodzi, waży tyle co ten, w którym chodzi o wszystko. Przy $\tau = 1$ gradient $\pi - p$ rośnie z różnicami wartości: najpierw duże różnice, najmniejsze na końcu. Gdy jest czas, a w sieci miejsce na wszystko, nie ma to już znaczenia.
 #
 # ## Kiedy to zawodzi
 #
 # **Błąd kwadratowy**, jak widać wyżej. A poza tym:
 #
-# **Nauczyciele, którzy sobie przeczą.** Osobna głowica do każdej gry kosztuje niewiele. Po co ona jest? Gry można odróżnić po obrazie, więc może wystarczyłaby jedna do wszystkich. (Zapisane przebiegi: w tabeli poniżej.) Weź jednak dwa roboty, które wyglądają tak samo, a w jednym z nich podczas naprawy zamieniono dwa przewody: jego *w lewo* idzie w prawo. Na ten sam obraz nauczyciel jednego mówi *w lewo*, a nauczyciel drugiego *w prawo*.
+# **Nauczyciele, którzy sobie przeczą.** Osobna głowica do każdej gry kosztuje niewiele. Po co ona jest? Gry można odróżnić po obrazie, więc może wystarczyłaby jedna do wszystkich. (Wyniki zapisanych przebiegów są w tabeli poniżej.) Weź jednak dwa roboty, które wyglądają tak samo; w jednym z nich podczas naprawy zamieniono dwa przewody: na komendę *w lewo* jedzie w prawo. Na ten sam obraz nauczyciel jednego mówi *w lewo*, a nauczyciel drugiego *w prawo*.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -435,7 +435,7 @@ table(rows, [t("score, three games", "wynik, trzy gry"), t("a head per game", "g
 record.note()
 
 # %% [markdown] lang="en"
-# For each picture the divergence from two teachers, on average, is smallest where $\pi$ is the mean of their probabilities. *Left* and *right* then stand level, and the player does neither well: it plays about as badly as chance. No loss, no temperature and no larger network can mend that, for the input does not say what is asked; a head per robot can, at once. The three games are another matter: their pictures tell them apart, and one head for all does about as well as one for each. A separate student per game, with three times the weights in all and as many batches of each game, is no better by much than sharing: the trunk holds all three.
+# For each picture the divergence from two teachers, on average, is smallest where $\pi$ is the mean of their probabilities. *Left* and *right* then get equal probability, and the player does neither well: it plays hardly better than chance. No loss, no temperature and no larger network can mend that, for the input does not say what is asked; a head per robot can, at once. The three games are another matter: their pictures tell them apart, and one head for all does about as well as one for each. A separate student per game, with three times the weights in all and as many batches of each game, is not much better than sharing: the trunk holds all three.
 #
 # **States that the teacher never shows.** The student learns from where the *teacher* goes. Once it errs, it gets into states that it knows nothing about, and errs more. That is why the teacher took a random action now and then. Lesson 11 lets the student itself play and asks the teachers what they would do there.
 #
@@ -445,7 +445,7 @@ record.note()
 #
 # And what does it cost on board? For each network: weights, memory at four bytes per weight, multiplications for a decision, the time of a decision here, alone and for 256 states at once.
 # %% [markdown] lang="pl"
-# Średnia dywergencja od dwóch nauczycieli jest dla każdego obrazu najmniejsza, gdy $\pi$ to średnia ich prawdopodobieństw. *W lewo* i *w prawo* są wtedy równie dobre i gracz ani jednego, ani drugiego nie robi porządnie: gra mniej więcej tak źle jak losowo. Nie naprawi tego żadna strata, żadna temperatura ani większa sieć, bo wejście nie mówi, o co chodzi; osobna głowica dla każdego robota naprawia to od razu. Z trzema grami jest inaczej: można je odróżnić po obrazie, więc jedna głowica do wszystkich jest mniej więcej tak dobra jak osobne. Osobny uczeń do każdej gry, razem o trzykrotnie większej liczbie wag i z tyloma samymi paczkami z każdej gry, nie jest o wiele lepszy niż wspólny: pień mieści wszystkie trzy.
+# Średnia dywergencja od dwóch nauczycieli jest dla każdego obrazu najmniejsza, gdy $\pi$ to średnia ich prawdopodobieństw. *W lewo* i *w prawo* są wtedy równie prawdopodobne i gracz nie robi porządnie ani jednego, ani drugiego: gra niewiele lepiej niż losowo. Nie naprawi tego żadna strata, żadna temperatura ani większa sieć, bo wejście nie mówi, o co chodzi; osobna głowica dla każdego robota naprawia to od razu. Z trzema grami jest inaczej: można je odróżnić po obrazie, więc jedna głowica do wszystkich jest mniej więcej tak dobra jak osobne. Osobny uczeń do każdej gry, razem o trzykrotnie większej liczbie wag i z taką samą liczbą paczek z każdej gry, nie jest o wiele lepszy niż wspólny: pień mieści wszystkie trzy.
 #
 # **Stany, których nauczyciel nigdy nie pokazuje.** Uczeń uczy się tam, gdzie chodzi *nauczyciel*. Gdy raz się pomyli, trafia do stanów, o których nic nie wie, i myli się dalej. Dlatego nauczyciel wykonywał czasem losową akcję. W lekcji 11 gra sam uczeń, a nauczyciele mówią, co by tam zrobili.
 #
@@ -616,7 +616,7 @@ quiz(
 #
 # - A Q-value is the discounted sum of rewards to be expected after an action; DQN learns it by making it agree with the reward and the next state's best value.
 # - Copy the values, the choice or the preferences: for KL the gradient is $\pi - p$, the student's probabilities minus the teacher's.
-# - A temperature measures gaps: an action that is better by $g$ has the odds $e^{g/\tau}$. Towards 0 only the choice is left, at 1 a squared error on preferences.
+# - A temperature measures gaps: an action that is better by $g$ has the odds $e^{g/\tau}$. Towards 0 only the choice is left; where it is large compared with the gaps, as 1 is here, a squared error without the level.
 # - One student with a quarter of a teacher's weights played three games nearly like their teachers. A soft temperature got there first; a sharp one needed longer, and the longer the training, the less it mattered.
 # - The squared error spends itself on the level, on which no decision depends. And where one picture demands two answers, no single head can give them.
 #
@@ -626,8 +626,8 @@ quiz(
 #
 # - Wartość Q to zdyskontowana suma nagród, jakiej można oczekiwać po akcji; DQN uczy się jej, uzgadniając ją z nagrodą i najlepszą wartością następnego stanu.
 # - Można kopiować wartości, wybór albo preferencje: dla KL gradient to $\pi - p$, prawdopodobieństwa ucznia minus prawdopodobieństwa nauczyciela.
-# - Temperatura mierzy różnice: akcja lepsza o $g$ ma szanse $e^{g/\tau}$. Blisko 0 zostaje sam wybór, przy 1 błąd kwadratowy na preferencjach.
-# - Jeden uczeń o ćwierci wag nauczyciela grał w trzy gry prawie jak nauczyciele. Z miękką temperaturą doszedł tam najszybciej, z ostrą potrzebował więcej czasu, a im dłuższy trening, tym mniejsze to miało znaczenie.
+# - Temperatura mierzy różnice: akcja lepsza o $g$ ma szanse $e^{g/\tau}$. Blisko 0 zostaje sam wybór; gdy jest duża w porównaniu z różnicami, jak tutaj 1, błąd kwadratowy bez poziomu.
+# - Jeden uczeń, mający jedną czwartą wag nauczyciela, grał w trzy gry prawie jak nauczyciele. Z miękką temperaturą doszedł tam najszybciej, z ostrą potrzebował więcej czasu, a im dłuższy trening, tym mniejsze to miało znaczenie.
 # - Błąd kwadratowy traci siły na poziom, od którego nie zależy żadna decyzja. A gdzie jeden obraz wymaga dwóch odpowiedzi, tam nie da ich żadna pojedyncza głowica.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
@@ -639,8 +639,8 @@ claim(t("Its weights, as a share of those of the three teachers", "Jego wagi jak
 claim(t("Share of the level in the squared error before training, the least of the games", "Udział poziomu w błędzie kwadratowym przed treningiem, najmniejszy z gier"), min(level_share(untrained, name) for name in NAMES), at_least=0.7)
 claim(t("The same after 2000 batches, the game in the middle", "To samo po 2000 paczek, gra pośrodku"), np.median([level_share(students["mse"], name) for name in NAMES]), at_least=0.5)
 claim(t("Levels spread more than actions within a state, the least of the games", "Ile razy bardziej rozrzucone są poziomy niż akcje w stanie, najmniej z gier"), min(levels / within for levels, within in spread.values()), at_least=1.5, unit="×")
-claim(t("How much less often τ = 1 chooses the teacher's action than NLL", "O ile rzadziej niż NLL wybiera akcję nauczyciela τ = 1"), judged["nll"][0] - judged["kl 1"][0], at_least=-0.03)
-claim(t("How many times more value NLL loses per step", "Ile razy więcej wartości traci na krok NLL"), judged["nll"][1] / judged["kl 1"][1], at_least=1.3, unit="×")
+claim(t("How much less often τ = 1 chooses the teacher's action than NLL", "O ile rzadziej uczeń τ = 1 wybiera akcję nauczyciela niż uczeń NLL"), judged["nll"][0] - judged["kl 1"][0], at_least=-0.03)
+claim(t("How many times more value NLL loses per step", "Ile razy więcej wartości na krok traci uczeń NLL"), judged["nll"][1] / judged["kl 1"][1], at_least=1.3, unit="×")
 claim(t("Rewired robot: score with a head for each, the worse of the two", "Robot po naprawie: wynik z osobnymi głowicami, gorszy z dwóch"), min(wired[2]), at_least=0.85)
 claim(t("The same with one head, mean of the two", "To samo z jedną głowicą, średnia z obu"), np.mean(wired[1]), at_most=0.5)
 claim(t("Recorded, 2000 batches: lead of τ = 1 over τ = 0.01, mean", "Zapisane, 2000 paczek: przewaga τ = 1 nad τ = 0.01, średnia"), (after("quarter", "kl 1", 2000) - after("quarter", "kl 0.01", 2000)).mean(), at_least=0.15)
@@ -673,4 +673,4 @@ claim(t("What a student per game gains, τ = 1, mean", "Ile zyskuje osobny ucze�
 # - Traoré i in. 2019, *DisCoRL: Continual Reinforcement Learning via Policy Distillation*, [arXiv 1907.05855](https://arxiv.org/abs/1907.05855)
 # - Lee i in. 2020, *Learning Quadrupedal Locomotion over Challenging Terrain*, [arXiv 2010.11251](https://arxiv.org/abs/2010.11251)
 #
-# [Lekcja 09](09_maml.ipynb) szuka wag, od których nowego zadania uczy się szybko; [lekcja 11](11_actor_mimic.ipynb) pyta o to samo ucznia po destylacji: czy to, czego nauczył się od kilku nauczycieli, pomaga w grze, która jest nowa?
+# [Lekcja 09](09_maml.ipynb) szuka wag, od których nowego zadania uczy się szybko; [lekcja 11](11_actor_mimic.ipynb) stawia to samo pytanie uczniowi po destylacji: czy to, czego nauczył się od kilku nauczycieli, pomaga w nowej grze?

@@ -4,7 +4,7 @@
 #   tlcourse:
 #     title: {en: Actor-Mimic, pl: Actor-Mimic}
 #     minutes: 60
-#     seconds: 50
+#     seconds: 58
 #     prerequisites: ["10_policy_distillation"]
 # ---
 
@@ -269,7 +269,7 @@ def apprentice(student_plays, seed):
     for part in range(10):
         player = student if student_plays and part else expert
         answers.append(demonstrate(Supervised(player), GAMES["breakout"](2), steps=100, exploration=0, seed=10 * seed + part))
-        imitate(student, answers, loss=policy_regression, updates=120, seed=part, progress=False)
+        imitate(student, answers, loss=policy_regression, updates=100, seed=part, progress=False)
     return student
 
 
@@ -315,9 +315,9 @@ show(fig, alt=t("Return of six students against the value that they lose: where 
                 "Zwrot sześciu uczniów względem wartości, którą tracą: ci, u których grał ekspert, tracą mało na egzaminie, ale więcej we własnej grze; o zwrocie decyduje to, co tracą tam."))
 
 # %% [markdown] lang="en"
-# Each dot is a student. Those for whom the expert played are the better imitators *in the exam*. But they have to play in states of their own, and there the same students lose several times as much: nothing of their lead is left in the game. For the others exam and game are much the same thing. On the right all eight lie roughly along one line: what counts is what is lost in the states that one gets into. See where one of the first kind goes wrong: costly states of its own play, and what expert and student would do there. The ball comes down somewhere else, and the expert would long be on its way.
+# Each dot is a student. Those for whom the expert played are the better imitators *in the exam*. But they have to play in states of their own, and there the same students lose several times as much: nothing of their lead is left in the game. For the others exam and game are much the same thing. On the right all six lie roughly along one line: what counts is what is lost in the states that one gets into. See where one of the first kind goes wrong: costly states of its own play, and what expert and student would do there. The ball comes down somewhere else, and the expert would long be on its way.
 # %% [markdown] lang="pl"
-# Każda kropka to uczeń. Ci, u których grał ekspert, *na egzaminie* naśladują lepiej. Grać muszą jednak we własnych stanach, a tam ci sami uczniowie tracą kilka razy więcej: w grze nic nie zostaje z ich przewagi. U pozostałych egzamin i gra to prawie to samo. Po prawej cała ósemka leży mniej więcej wzdłuż jednej linii: liczy się to, co tracisz w stanach, w które sam trafiasz. Zobacz, gdzie jeden z tych pierwszych się myli: kosztowne stany z jego własnej gry oraz to, co zrobiliby w nich ekspert i uczeń. Piłka spada gdzie indziej, a ekspert byłby już dawno w drodze.
+# Każda kropka to uczeń. Ci, u których grał ekspert, *na egzaminie* naśladują lepiej. Grać muszą jednak we własnych stanach, a tam ci sami uczniowie tracą kilka razy więcej: w grze nic nie zostaje z ich przewagi. U pozostałych egzamin i gra to prawie to samo. Po prawej cała szóstka leży mniej więcej wzdłuż jednej linii: liczy się to, co tracisz w stanach, w które sam trafiasz. Zobacz, gdzie jeden z tych pierwszych się myli: kosztowne stany z jego własnej gry oraz to, co zrobiliby w nich ekspert i uczeń. Piłka spada gdzie indziej, a ekspert byłby już dawno w drodze.
 
 # %%
 shadow = apprentices[next(iter(kinds))][0]
@@ -396,7 +396,7 @@ def learn(start, game=GAMES[NEW]):
 
     def measure(network):
         moments.append(copy.deepcopy(network))
-        return evaluate_policy(network.act, game(64), 64, seed=10_000 + SEED).mean()
+        return evaluate_policy(network.act, game(32), 32, seed=10_000 + SEED).mean()
 
     return train_dqn(game(64), network, evaluate=measure, evaluate_every=updates[1], seed=SEED, progress=False, **settings), moments
 
