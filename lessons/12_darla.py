@@ -11,7 +11,7 @@
 # %% [markdown] lang="en"
 # # DARLA
 #
-# A robot has learned to reach for red parts on a dark table. Tomorrow the parts are blue. Whoever learns seeing and acting in one go has learned *red on dark*; whoever learned to see first may have learned *part* and *table*. Here you find out which of the two holds, when, and why.
+# A robot has learned to reach for red parts on a dark table. Tomorrow the parts are blue. Whoever learns seeing and acting in one go has learned *red on dark*; whoever learned to see first may have learned *part* and *table*. This lesson tests whether that is true, when, and why.
 #
 # **After this lesson you will be able to**
 #
@@ -19,14 +19,14 @@
 # - build an agent in three steps, see, act and transfer, with eyes that stay frozen while it acts,
 # - measure whether a latent variable stands for one factor of the world, and say what the measure misses,
 # - predict from a few pixels where an agent that learns from them will fail,
-# - tell what brings the transfer: the representation, what the eyes have seen, or the architecture.
+# - say what a transfer is due to: the representation, what the eyes have seen, or the architecture.
 #
 # **You need**: [lesson 10](10_policy_distillation.ipynb) for DQN, the normal distribution, expectations. **Time**: about an hour; the code runs in
 # under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
 # %% [markdown] lang="pl"
 # # DARLA
 #
-# Robot nauczył się sięgać po czerwone części na ciemnym stole. Jutro części będą niebieskie. Kto uczy się patrzeć i działać naraz, ten nauczył się *czerwonego na ciemnym*; kto najpierw nauczył się patrzeć, mógł się nauczyć *części* i *stołu*. Tutaj sprawdzisz, co z tego jest prawdą, kiedy i dlaczego.
+# Robot nauczył się sięgać po czerwone części na ciemnym stole. Jutro części będą niebieskie. Kto uczy się patrzeć i działać naraz, ten nauczył się *czerwonego na ciemnym*; kto najpierw nauczył się patrzeć, mógł się nauczyć *części* i *stołu*. Tutaj sprawdzisz, czy to prawda, kiedy i dlaczego.
 #
 # **Po tej lekcji będziesz umieć**
 #
@@ -49,7 +49,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from tlcourse.beta_vae import BetaVAE, beta_vae_loss, kl_to_standard_normal, reconstruction_error
+from tlcourse.beta_vae import BetaVAE, beta_vae_loss, reconstruction_error
 from tlcourse.classroom import (
     Prediction, Quiz, check, claim, explore, heat_map, image_grid, mean_pm, palette, quiz, recorded, show, show_source, table,
 )
@@ -68,15 +68,15 @@ SEED = 0
 # %% [markdown] lang="en"
 # ## The idea
 #
-# An infant looks for months before it grasps anything. Nobody rewards it for looking; when it begins to reach, it already knows that a thing stays the same thing when the light changes. Nor does a driver learn to see anew when her first drive at dusk comes after twenty lessons at noon.
+# An infant looks for months before it grasps anything. Nobody rewards it for looking; when it begins to reach, it already knows that a thing stays the same thing when the light changes. Nor does a learner driver with twenty lessons at noon have to learn to see again for her first drive at dusk.
 #
-# Agents of reinforcement learning usually learn both at once: from pixels to actions, by rewards alone. What the rewards do not ask for, they do not learn to see. **DARLA**, the *disentangled representation learning agent* (Higgins et al. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)), takes the infant's way, in three steps:
+# Reinforcement-learning agents usually learn both at once: from pixels to actions, by rewards alone. What the rewards do not ask for, they do not learn to see. **DARLA**, the *disentangled representation learning agent* (Higgins et al. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)), takes the infant's way, in three steps:
 #
 # 1. **See**: learn from many pictures, without labels and rewards, which few numbers describe them.
 # 2. **Act**: freeze these eyes, and learn to act on what they say, in the source domain.
 # 3. **Transfer**: go to the target domain, and learn nothing more (*zero-shot* transfer).
 #
-# Our world is small enough to look through. A white rover on a rail is to stand under a coloured object; each of the 30 steps of an episode that ends under it brings a reward of 1. Four factors make a picture of 16 × 16 pixels: the rover's place, the object's place, the colour of the floor (from black to magenta) and the colour of the object (red, by way of green, to blue).
+# Our world is small enough to be understood completely. A white rover on a rail is to stand under a coloured object; each of the 30 steps of an episode that ends under it brings a reward of 1. Four factors make a picture of 16 × 16 pixels: the rover's place, the object's place, the colour of the floor (from black to magenta) and the colour of the object (red, by way of green, to blue).
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
@@ -109,27 +109,28 @@ show(image_grid(shown, rows=3, row_names=list(names.values())),
 
 # %%
 corners = {"source": [(0, 0), (1, 1)], "target": [(0, 1), (1, 0)]}
-fig, axes = plt.subplots(2, 4, figsize=(8, 4.2))
+tones = {(0, 0): t("red on black", "czerwony na czarnym"), (1, 1): t("blue on magenta", "niebieski na magencie"), (0, 1): t("blue on black", "niebieski na czarnym"), (1, 0): t("red on magenta", "czerwony na magencie")}
+fig, axes = plt.subplots(2, 4, figsize=(8.5, 4.4))
 for column, (domain, colours) in enumerate((domain, pair) for domain, pairs in corners.items() for pair in pairs):
     picture = render(np.array([[0.3, 0.6, *colours]]))[0]
     for row, channel in enumerate((0, 2)):
         axes[row, column].imshow(picture[channel], cmap="gray", vmin=0, vmax=255)
         axes[row, column].set(xticks=[], yticks=[])
         axes[row, column].spines[:].set_visible(True)
-    axes[0, column].set_title(names[domain])
+    axes[0, column].set_title(f"{names[domain]}:\n{tones[colours]}", fontsize=9)
 for row, channel in enumerate((t("red channel", "kanał czerwony"), t("blue channel", "kanał niebieski"))):
     axes[row, 0].set_ylabel(channel)
 show(fig, alt=t("Grey pictures of the red and the blue channel. In both source pictures the disc shows in the red channel only, in both target pictures in the blue channel only.",
                 "Szare obrazy kanału czerwonego i niebieskiego. Na obu obrazach źródłowych koło widać tylko w kanale czerwonym, na obu docelowych tylko w niebieskim."))
 
 # %% [markdown] lang="en"
-# In the source the object shows in the red channel and not at all in the blue one; in the target it is the other way round. (Colours vary by a fifth of their range, so the other channel is not quite empty.) An agent that learns from pixels in the source has no reason to look for the object in the blue channel.
+# In the source the object shows in the red channel and not at all in the blue one; in the target it is the other way round. (These are the extreme colours. With a spread of a fifth of the range, the blue channel shows the object faintly, and the green one a little more, in both domains alike; but red shows it so much better that an agent need not use them.) An agent that learns from pixels in the source has hardly a reason to look for the object in the blue channel.
 #
-# Its rival first: DQN from pixels, with two fully connected layers. It plays 64 rovers at once and makes 2000 updates.
+# First DARLA's rival: DQN on raw pixels, with two fully connected layers. It plays 64 rovers at once and makes 2000 updates. (No rover gets 30: it has to drive there first, a tenth of the rail in a step; about 28 is the best possible.)
 # %% [markdown] lang="pl"
-# W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (Kolory zmieniają się o jedną piątą zakresu, więc drugi kanał nie jest całkiem pusty.) Agent, który uczy się z pikseli w domenie źródłowej, nie ma powodu szukać przedmiotu w kanale niebieskim.
+# W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (To kolory skrajne. Gdy zmieniają się o jedną piątą zakresu, kanał niebieski pokazuje przedmiot słabo, a zielony trochę lepiej, w obu domenach tak samo; ale czerwony pokazuje go o tyle wyraźniej, że agent może się bez nich obejść.) Agent, który uczy się z pikseli w domenie źródłowej, prawie nie ma powodu szukać przedmiotu w kanale niebieskim.
 #
-# Najpierw rywal: DQN z pikseli, z dwiema warstwami w pełni połączonymi. Gra 64 łazikami naraz i robi 2000 aktualizacji.
+# Najpierw rywal: DQN na surowych pikselach, z dwiema warstwami w pełni połączonymi. Gra 64 łazikami naraz i robi 2000 aktualizacji. (Żaden łazik nie zdobędzie 30: najpierw musi dojechać, o jedną dziesiątą szyny na krok; około 28 to najlepszy możliwy zwrot.)
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -153,59 +154,59 @@ live = {"DQN, pixels": returns(from_pixels.act)}
 guess.compare(live["DQN, pixels"]["target"])
 
 # %% [markdown] lang="en"
-# Perfect at home, and nearly as lost as a random rover abroad. It did not learn where the object is; it learned where *the red channel* changes.
+# Nearly perfect in the source, and in the target hardly better than a random rover. It seems to have learned not where the object is, but where *the red channel* changes.
 #
 # ## The mathematics of seeing
 #
-# **A story of how pictures come about.** A picture $x$ is made in two steps: nature draws a few **latent variables** $z$, numbers that we do not see, from the *prior* $p(z) = \mathcal{N}(0, I)$, and then draws the picture from $p_\theta(x \mid z)$. We want $\theta$ that makes the pictures we have likely: a large $\log p_\theta(x)$, with $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. The integral runs over all $z$ and cannot be computed. So a second network guesses which $z$ a picture came from: the *posterior* $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Encoder $q$ and decoder $p$ together are a **variational autoencoder** (VAE; Kingma & Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
+# **A story of how pictures come about.** A picture $x$ is made in two steps: nature draws a few **latent variables** $z$, numbers that we do not see, from the *prior* $p(z) = \mathcal{N}(0, I)$, and then draws the picture from $p_\theta(x \mid z)$. We look for the $\theta$, the weights of a *decoder*, under which the pictures we have are likely: a large $\log p_\theta(x)$, with $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. The integral runs over all $z$ and cannot be computed. So a second network, the *encoder* with the weights $\phi$, guesses which $z$ a picture came from; it approximates the *posterior* $p_\theta(z \mid x)$ by $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Encoder $q$ and decoder $p$ together are a **variational autoencoder** (VAE; Kingma & Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
 #
 # **The bound.** Multiply and divide by $q$, and use that the logarithm of a mean is at least the mean of the logarithm (Jensen):
 #
 # $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
 #
-# The right side is the **evidence lower bound** (ELBO). Its first term asks that the picture can be made again from $z$; the second, the Kullback–Leibler divergence of lesson 10, that the guesses stay close to the prior. With a decoder of constant variance $s^2$ the first is a squared error, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ and a constant, and between normal distributions the second can be written down. Both are *sums*, over pixels and over latent variables:
+# The right side is the **evidence lower bound** (ELBO); $\mathbb{E}_q$ is the mean over $z$ drawn from $q_\phi(z \mid x)$. It falls short by $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$: raising it makes the guess better and the pictures likelier. Its first term asks that the picture can be made again from $z$; the second, the Kullback–Leibler divergence of lesson 10, that the guesses stay close to the prior. If $p_\theta(x \mid z)$ is normal around the decoder's picture $x'(z)$ with constant variance $s^2$, the first is a squared error, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ and a constant, and between normal distributions the second can be written down. Both are *sums*, over pixels and over latent variables:
 #
 # $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
 #
-# It is 0 for $\mu_j = 0$, $\sigma_j = 1$: then $z_j$ says nothing about the picture. To say something costs. To draw $z$ so that a gradient passes, write $z = \mu + \sigma \epsilon$ with $\epsilon \sim \mathcal{N}(0, I)$.
+# It is 0 for $\mu_j = 0$, $\sigma_j = 1$: then $z_j$ says nothing about the picture. Saying something has a price. So that gradients can pass through the random draw, write $z = \mu + \sigma \epsilon$ with $\epsilon \sim \mathcal{N}(0, I)$.
 #
 # **Beta.** The $\beta$-VAE (Higgins et al. 2017, *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*) raises the price:
 #
 # $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
 #
-# The prior's components are independent. Who must save, says the idea, gives each independent factor of the world a latent variable of its own, which is the cheapest code, and gives up what matters least. A representation in which each latent variable stands for one factor is called **disentangled**. In the code, the formulas:
+# Whatever $z$ says costs KL, so with a larger $\beta$ the network keeps only what lowers the error most. The hope is that one latent variable for each independent factor of the world is the cheapest way: as $q$ has a diagonal covariance, it can be precise about one factor and vague about another only if they lie along different axes. (The prior alone, the same in every rotated coordinate system, would not care. And only the product $\beta s^2$ decides where the minimum is; we have $s^2 = 0.02$, so values of $\beta$ cannot be compared between papers.) A representation in which each latent variable stands for one factor is called **disentangled**. In the code, the formulas (the divergence you will write yourself, in exercise 1):
 # %% [markdown] lang="pl"
-# U siebie bezbłędny, na obczyźnie prawie tak zagubiony jak łazik losowy. Nie nauczył się, gdzie jest przedmiot; nauczył się, gdzie zmienia się *kanał czerwony*.
+# W domenie źródłowej prawie bezbłędny, w docelowej niewiele lepszy od łazika losowego. Wygląda na to, że nauczył się nie tego, gdzie jest przedmiot, tylko tego, gdzie zmienia się *kanał czerwony*.
 #
 # ## Matematyka patrzenia
 #
-# **Opowieść o tym, skąd biorą się obrazy.** Obraz $x$ powstaje w dwóch krokach: natura losuje nieliczne **zmienne ukryte** (ang. *latent variables*) $z$, liczby, których nie widzimy, z *rozkładu a priori* (ang. *prior*) $p(z) = \mathcal{N}(0, I)$, a potem losuje obraz z $p_\theta(x \mid z)$. Szukamy $\theta$, przy którym obrazy, które mamy, są prawdopodobne: dużego $\log p_\theta(x)$, gdzie $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. Całka przebiega wszystkie $z$ i nie da się jej obliczyć. Dlatego druga sieć zgaduje, z jakiego $z$ powstał obraz: *rozkład a posteriori* (ang. *posterior*) $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Enkoder $q$ i dekoder $p$ razem to **autoenkoder wariacyjny** (ang. *variational autoencoder*, VAE; Kingma i Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
+# **Opowieść o tym, skąd biorą się obrazy.** Obraz $x$ powstaje w dwóch krokach: natura losuje nieliczne **zmienne ukryte** (ang. *latent variables*) $z$, liczby, których nie widzimy, z *rozkładu a priori* (ang. *prior*) $p(z) = \mathcal{N}(0, I)$, a potem losuje obraz z $p_\theta(x \mid z)$. Szukamy $\theta$, wag *dekodera*, przy których obrazy, które mamy, są prawdopodobne: dużego $\log p_\theta(x)$, gdzie $p_\theta(x) = \int p_\theta(x \mid z)\, p(z)\, \mathrm{d}z$. Całka przebiega wszystkie $z$ i nie da się jej obliczyć. Dlatego druga sieć, *enkoder* o wagach $\phi$, zgaduje, z jakiego $z$ powstał obraz; przybliża *rozkład a posteriori* (ang. *posterior*) $p_\theta(z \mid x)$ przez $q_\phi(z \mid x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$. Enkoder $q$ i dekoder $p$ razem to **autoenkoder wariacyjny** (ang. *variational autoencoder*, VAE; Kingma i Welling 2014, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)).
 #
 # **Ograniczenie.** Pomnóż i podziel przez $q$ i skorzystaj z tego, że logarytm średniej jest nie mniejszy niż średnia logarytmu (nierówność Jensena):
 #
 # $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
 #
-# Prawa strona to **dolne ograniczenie wiarygodności** (ang. *evidence lower bound*, ELBO). Pierwszy składnik żąda, żeby z $z$ dało się odtworzyć obraz; drugi, dywergencja Kullbacka–Leiblera (ang. *Kullback–Leibler divergence*) z lekcji 10, żeby odgadnięte rozkłady trzymały się blisko rozkładu a priori. Gdy dekoder ma stałą wariancję $s^2$, pierwszy jest błędem kwadratowym, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ plus stała, a drugi między rozkładami normalnymi da się wypisać. Oba są *sumami*, po pikselach i po zmiennych ukrytych:
+# Prawa strona to **dolne ograniczenie wiarygodności** (ang. *evidence lower bound*, ELBO); $\mathbb{E}_q$ to średnia po $z$ losowanych z $q_\phi(z \mid x)$. Brakuje mu $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$: podnosząc je, zgaduje się trafniej, a obrazy stają się bardziej prawdopodobne. Pierwszy składnik żąda, żeby z $z$ dało się odtworzyć obraz; drugi, dywergencja Kullbacka–Leiblera (ang. *Kullback–Leibler divergence*) z lekcji 10, żeby odgadnięte rozkłady trzymały się blisko rozkładu a priori. Gdy $p_\theta(x \mid z)$ jest rozkładem normalnym wokół obrazu dekodera $x'(z)$ o stałej wariancji $s^2$, pierwszy jest błędem kwadratowym, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ plus stała, a drugi między rozkładami normalnymi da się wypisać. Oba są *sumami*, po pikselach i po zmiennych ukrytych:
 #
 # $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
 #
-# Dla $\mu_j = 0$, $\sigma_j = 1$ wynosi 0: wtedy $z_j$ nic o obrazie nie mówi. Powiedzieć coś kosztuje. Żeby gradient przechodził przez losowanie $z$, zapisz $z = \mu + \sigma \epsilon$, gdzie $\epsilon \sim \mathcal{N}(0, I)$.
+# Dla $\mu_j = 0$, $\sigma_j = 1$ wynosi 0: wtedy $z_j$ nic o obrazie nie mówi. Powiedzieć coś kosztuje. Żeby gradient przechodził przez losowanie, zapisz $z = \mu + \sigma \epsilon$, gdzie $\epsilon \sim \mathcal{N}(0, I)$.
 #
 # **Beta.** $\beta$-VAE (Higgins i in. 2017, *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*) podnosi cenę:
 #
 # $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
 #
-# Składowe rozkładu a priori są niezależne. Kto musi oszczędzać, ten, jak głosi pomysł, każdemu niezależnemu czynnikowi świata daje osobną zmienną ukrytą, bo to najtańszy kod, a rezygnuje z tego, co najmniej ważne. Reprezentacja, w której każda zmienna ukryta odpowiada jednemu czynnikowi, nazywa się **rozdzielona** (ang. *disentangled*). W kodzie te same wzory:
+# Wszystko, co mówi $z$, kosztuje KL, więc przy większym $\beta$ sieć zachowuje tylko to, co najbardziej zmniejsza błąd. Nadzieja jest taka, że najtaniej jest dać każdemu niezależnemu czynnikowi świata osobną zmienną ukrytą: $q$ ma diagonalną macierz kowariancji, więc może być dokładne co do jednego czynnika, a niedokładne co do innego tylko wtedy, gdy leżą wzdłuż różnych osi. (Samemu rozkładowi a priori, jednakowemu w każdym obróconym układzie współrzędnych, byłoby wszystko jedno. A o tym, gdzie leży minimum, decyduje tylko iloczyn $\beta s^2$; u nas $s^2 = 0{,}02$, więc wartości $\beta$ z różnych artykułów nie da się porównywać.) Reprezentacja, w której każda zmienna ukryta odpowiada jednemu czynnikowi, nazywa się **rozdzielona** (ang. *disentangled*). W kodzie te same wzory (dywergencję napiszesz sam w ćwiczeniu 1):
 
 # %%
-show_source(kl_to_standard_normal, reconstruction_error, beta_vae_loss, BetaVAE.forward)
+show_source(reconstruction_error, beta_vae_loss, BetaVAE.forward)
 
 # %% [markdown] lang="en"
-# **See.** Eyes should know every colour before they are asked to act. Our VAE is trained on pictures of *everything*: all factors vary independently, nothing is labelled, nothing is rewarded. That includes the target's combinations, which is more than the paper promises its agent; what is held back is any *reward* there. Training takes about a minute, so two visions come with the course (`benchmarks/darla.py` makes them again): one with $\beta = 4$, one with $\beta = 12$, six latent variables each.
+# **See.** Eyes should know every colour before they are asked to act. Our VAE is trained on pictures of *everything*: all factors vary independently, nothing is labelled, nothing is rewarded. That includes the target's combinations, which is more than the paper promises its agent; what is held back is any *reward* there. Training takes about a minute, so two trained visions come with the course (`benchmarks/darla.py` makes them again): one with $\beta = 4$, one with $\beta = 12$, six latent variables each. Such a *vision* is the frozen encoder: it gives the means $\mu(x)$, shifted and scaled so that over the pictures each has mean 0 and a standard deviation of about 1. (The paper compares pictures by learned features instead of pixels; we come to that.)
 #
 # What does each latent variable stand for? Take one picture and move one latent variable at a time, the others fixed: a **traversal**.
 # %% [markdown] lang="pl"
-# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Nasz VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej, a to więcej, niż obiecuje swojemu agentowi artykuł; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi.
+# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Nasz VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej, a to więcej, niż obiecuje swojemu agentowi artykuł; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi. Takie *oczy* to zamrożony enkoder: podaje średnie $\mu(x)$, przesunięte i przeskalowane tak, że na obrazach każda ma średnią 0 i odchylenie standardowe około 1. (W artykule porównuje się obrazy nie przez piksele, tylko przez wyuczone cechy; jeszcze do tego wrócimy.)
 #
 # Czemu odpowiada która zmienna ukryta? Weź jeden obraz i przesuwaj po jednej zmiennej, pozostałe zostaw bez zmian; taki przegląd to po angielsku *traversal*.
 
@@ -225,13 +226,13 @@ show(image_grid(moved, rows=6, row_names=[f"z{j}" for j in range(1, 7)]),
      alt=t("Six rows of pictures, in each of which one latent variable grows from left to right.", "Sześć rzędów obrazów; w każdym jedna zmienna ukryta rośnie od lewej do prawej."))
 
 # %% [markdown] lang="en"
-# Three rows change one thing: the hue of the object, the brightness of the floor, the rover's place. The others change two, as when the object moves and its hue goes along.
+# Three rows change one thing: z1 the hue of the object, z4 the brightness of the floor, z5 the rover's place. The others change two, as when the object moves and its hue goes along.
 #
-# **Measure it.** We made the pictures, so we know their factors $v_k$. The *mutual information* $I(z_j; v_k)$ says how much knowing one narrows down the other; divided by the entropy $H(v_k)$, all there is to know of the factor, it is a share from 0 to 1. A matrix of shares shows who speaks of what. The **mutual information gap** (MIG; Chen et al. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) makes one number of it: for each factor the largest share less the second largest, and the mean of that over the factors.
+# **Measure it.** We made the pictures, so we know their factors $v_k$. The *mutual information* $I(z_j; v_k)$ says how much knowing one narrows down the other; divided by the entropy $H(v_k)$, all there is to know of the factor, it is a share $S_{jk}$ from 0 to 1. (Each variable is cut into 20 intervals with equally many pictures; then $H(v) = -\sum p(v) \log p(v)$ and $I(z; v) = H(v) - H(v \mid z)$.) A matrix of shares shows who speaks of what. The **mutual information gap** (MIG; Chen et al. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) makes one number of it: for each factor the largest share minus the second largest, averaged over the $K$ factors: $\mathrm{MIG} = \frac1K \sum_k (S_{j_1 k} - S_{j_2 k})$, where $j_1$ and $j_2$ are the two latent variables that say most about factor $k$.
 # %% [markdown] lang="pl"
-# Trzy rzędy zmieniają jedną rzecz: barwę przedmiotu, jasność podłogi, położenie łazika. Pozostałe zmieniają dwie, na przykład przedmiot się przesuwa, a razem z tym zmienia się jego barwa.
+# Trzy rzędy zmieniają jedną rzecz: z1 barwę przedmiotu, z4 jasność podłogi, z5 położenie łazika. Pozostałe zmieniają dwie, na przykład przedmiot się przesuwa, a razem z tym zmienia się jego barwa.
 #
-# **Zmierz to.** Obrazy zrobiliśmy sami, więc znamy ich czynniki $v_k$. *Informacja wzajemna* (ang. *mutual information*) $I(z_j; v_k)$ mówi, o ile znajomość jednego zawęża drugie; podzielona przez entropię $H(v_k)$, czyli wszystko, co można o czynniku wiedzieć, jest udziałem od 0 do 1. Macierz udziałów pokazuje, kto mówi o czym. **Luka informacji wzajemnej** (ang. *mutual information gap*, MIG; Chen i in. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) robi z niej jedną liczbę: dla każdego czynnika największy udział minus drugi co do wielkości, a z tego średnia po czynnikach.
+# **Zmierz to.** Obrazy zrobiliśmy sami, więc znamy ich czynniki $v_k$. *Informacja wzajemna* (ang. *mutual information*) $I(z_j; v_k)$ mówi, o ile znajomość jednego zawęża drugie; podzielona przez entropię $H(v_k)$, czyli wszystko, co można o czynniku wiedzieć, jest udziałem $S_{jk}$ od 0 do 1. (Każdą zmienną dzielimy na 20 przedziałów o równej liczbie obrazów; wtedy $H(v) = -\sum p(v) \log p(v)$, a $I(z; v) = H(v) - H(v \mid z)$.) Macierz udziałów pokazuje, kto mówi o czym. **Luka informacji wzajemnej** (ang. *mutual information gap*, MIG; Chen i in. 2018, [arXiv 1802.04942](https://arxiv.org/abs/1802.04942)) robi z niej jedną liczbę: dla każdego czynnika największy udział minus drugi co do wielkości, uśrednione po $K$ czynnikach: $\mathrm{MIG} = \frac1K \sum_k (S_{j_1 k} - S_{j_2 k})$, gdzie $j_1$ i $j_2$ to dwie zmienne ukryte, które mówią o czynniku $k$ najwięcej.
 
 # %%
 factors = sample_factors(6_000, "everything", np.random.default_rng(SEED + 1))
@@ -247,13 +248,13 @@ show(fig, alt=t("Two matrices of shares, factors by latent variables. With the l
                 "Dwie macierze udziałów, czynniki względem zmiennych ukrytych. Przy większej becie o każdym czynniku mówi mniej zmiennych ukrytych."))
 
 # %% [markdown] lang="en"
-# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap of these two is larger, as the theory has it: who must save more, splits less. (The seed matters as much; we shall see.)
+# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap of these two is larger, as hoped: a tighter budget leaves less room for splitting. (The seed matters as much; we shall see.)
 #
-# **Explore**: move the latent variables and look at the picture. Which one would you give to a driver who only has to know where the object is?
+# **Explore**: move the latent variables and look at the picture. Which of them does an agent need that only has to know where the object is, one or several? (With the other $\beta$, z1 to z6 stand for other things.)
 # %% [markdown] lang="pl"
-# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka jest u tej dwójki większa, jak chce teoria: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości znaczy nie mniej; jeszcze to zobaczymy.)
+# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka jest u tej dwójki większa, zgodnie z nadzieją: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości znaczy nie mniej; jeszcze to zobaczymy.)
 #
-# **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Którą z nich dasz kierowcy, który musi wiedzieć tylko, gdzie jest przedmiot?
+# **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Których z nich potrzebuje agent, który musi wiedzieć tylko, gdzie jest przedmiot, jednej czy kilku? (Przy drugim $\beta$ z1 do z6 znaczą co innego.)
 
 # %% tags=["widget"]
 def draw(beta, **latents):
@@ -316,7 +317,7 @@ table([(says[name], f"{row['source']:.1f}", f"{row['target']:.1f}") for name, ro
 # %% [markdown] lang="en"
 # Both learners lose most of what they had when they work from pixels, and keep most of it with DARLA's eyes. The agent never earned a reward with a blue object on a dark floor. But its eyes say *object at 0.6* there as they did before, and that is what it acts on.
 #
-# One run is one run. The record has five seeds of the agents on pixels and on the true factors, and three seeds of each vision with three agents or more. It also has what the story so far leaves out.
+# One run is one run. The record has five seeds of the agents on pixels and on the true factors, and three seeds of each vision with three agents or more. It also has what we have left out so far.
 # %% [markdown] lang="pl"
 # Oba algorytmy tracą większość tego, co miały, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
 #
@@ -347,19 +348,19 @@ table([(name, mean_pm(row["source"], 1), mean_pm(row["target"], 1)) for name, ro
 record.note()
 
 # %% [markdown] lang="en"
-# (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fall on pixels as DQN does: A2C, the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. All three stand again with DARLA's eyes. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
+# (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fail on pixels as DQN does: A2C, which learns a policy directly, together with an estimate of the return to be expected (*actor-critic*; the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. With DARLA's eyes all three transfer. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
 #
-# Now three rows that do not fit so well.
+# Three rows do not fit this story. (The recorded agents trained somewhat longer than those above.)
 #
-# - **The convolutional DQN does not fall.** Its filters see a few neighbouring pixels in all channels at once and ask the same everywhere: *is there an edge?* An edge in blue is one, too. Fully connected layers have a weight of their own for each pixel and channel, and those of the blue channel were never needed. So an architecture that fits can do what DARLA does here.
+# - **The convolutional DQN does not fail.** A likely reason: a filter is used at every place. The white rover shows in all three channels, so filters learn to find edges in blue as well, and the same filters run over the object. In fully connected layers each pixel of each channel has a weight of its own, and those of the blue pixels *at the object's height* were hardly needed. So an architecture that fits can do what DARLA does here.
 # - **The true factors are not enough.** An agent that is *told* the four factors, the most disentangled representation there is, transfers with some seeds and fails with others; the more so with a single value per colour. In the source, floor and object always change colour together. What its network makes of them apart, nobody has ever asked, so chance decides. A representation says what is what; that colour does not matter, only experience can say.
 # - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger. Is it disentanglement that helps at all?
 # %% [markdown] lang="pl"
-# (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach spadają też dwa pozostałe algorytmy: A2C, synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA wszystkie trzy znów stoją na nogach. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
+# (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach zawodzą też dwa pozostałe algorytmy: A2C, które uczy się od razu polityki, a razem z nią oszacowania spodziewanego zwrotu (ang. *actor-critic*; synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA transfer udaje się wszystkim trzem. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
 #
-# A teraz trzy wiersze, które nie pasują tak dobrze.
+# Trzy wiersze do tej opowieści nie pasują. (Zapisani agenci trenowali nieco dłużej niż ci powyżej.)
 #
-# - **DQN splotowy nie spada.** Jego filtry widzą po kilka sąsiednich pikseli, we wszystkich kanałach naraz, i wszędzie pytają o to samo: *czy jest tu krawędź?* Krawędź w niebieskim to też krawędź. Warstwy w pełni połączone mają osobną wagę na każdy piksel i kanał, a wagi kanału niebieskiego nigdy nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
+# - **DQN splotowy nie zawodzi.** Prawdopodobny powód: ten sam filtr działa w każdym miejscu. Biały łazik widać we wszystkich trzech kanałach, więc filtry uczą się znajdować krawędzie także w niebieskim, a te same filtry przebiegają potem po przedmiocie. W warstwach w pełni połączonych każdy piksel każdego kanału ma osobną wagę, a wagi niebieskich pikseli *na wysokości przedmiotu* prawie nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
 # - **Prawdziwe czynniki nie wystarczą.** Agent, któremu cztery czynniki po prostu *podano*, a trudno o reprezentację bardziej rozdzieloną, przy jednych ziarnach przenosi się dobrze, a przy innych zawodzi, tym częściej, gdy każdy kolor ma tylko jedną wartość. W domenie źródłowej kolory podłogi i przedmiotu zawsze zmieniają się razem. Co sieć zrobi z nimi osobno, o to nikt jej nigdy nie pytał, więc decyduje przypadek. Reprezentacja mówi, co jest czym; że kolor nie ma znaczenia, może powiedzieć tylko doświadczenie.
 # - **Zwykły VAE, $\beta = 1$, przenosi się co najmniej tak dobrze** jak 4 i 12, które mają większe luki. Czy rozdzielenie w ogóle tu pomaga?
 
@@ -376,17 +377,17 @@ show(fig, alt=t("Return in the target against the gap, a point for each vision: 
                 "Zwrot w domenie docelowej względem luki, jeden punkt na każdą parę oczu: te, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
 
 # %% [markdown] lang="en"
-# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels; untrained eyes have nothing to pass on. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. And without knowledge of the factors nothing guarantees that it comes about at all.)
+# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels. With untrained eyes the agent does not even learn the source well. Look also at the spread of one colour along the axis: seeds alone move the gap as much as $\beta$ does. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. They also prove that without assumptions about model and data, *inductive biases*, nothing guarantees that it comes about at all.)
 #
-# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: no gain here, but then its settings were not tuned.
+# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: here it did rather worse, but then its settings were not tuned.
 #
 # ## When it fails
 #
 # See it happen: eyes trained here and now, for a dozen seconds or so, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
 # %% [markdown] lang="pl"
-# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami; oczy bez treningu nie mają czego przekazać. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. A bez znajomości czynników nic nie gwarantuje, że w ogóle powstanie.)
+# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami. Z oczami bez treningu agent nie uczy się dobrze nawet domeny źródłowej. Spójrz też, jak rozrzucone wzdłuż osi są punkty jednego koloru: same ziarna losowości przesuwają lukę tak samo jak $\beta$. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. Dowodzą też, że bez założeń o modelu i danych (ang. *inductive biases*) nic nie gwarantuje, że w ogóle powstanie.)
 #
-# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: zysku tu nie ma, ale też nikt nie dobierał jej ustawień.
+# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: tutaj wypadła raczej gorzej, ale też nikt nie dobierał jej ustawień.
 #
 # ## Kiedy zawodzi
 #
@@ -407,21 +408,21 @@ table([(says["DQN, DARLA"], f"{live['DQN, DARLA']['source']:.1f}", f"{live['DQN,
       [t("return, of 30", "zwrot, z 30"), *list(names.values())[:2]])
 
 # %% [markdown] lang="en"
-# The right column shows what these eyes make of the target: they turn it into something that they know, colours of the source, and the object wherever that fits. The agent acts on the imagined picture. **Frozen eyes pass on whatever they misread.** Before you rely on them, look at reconstructions of the new world; they need no reward and no label.
+# The right column shows what these eyes make of the target: they turn it into something that they know, colours of the source, and the object wherever that fits. The agent acts on the very numbers from which this wrong picture is made. **Frozen eyes pass on whatever they misread.** Before you rely on them, look at reconstructions of the new world; they need no reward and no label.
 #
 # ## In robotics
 #
-# A camera on a robot meets other light, other parts, another table. DARLA's recipe is to collect plenty of *unlabelled* pictures of all the conditions that may come, which is cheap, and rewards in one of them, which is dear. Higgins et al. went from one simulated Jaco arm to another, and from a simulated to a real one.
+# A camera on a robot meets other light, other parts, another table. DARLA's recipe is to collect plenty of *unlabelled* pictures of all the conditions that may come, which is cheap, and rewards in only one of them, as those are expensive. Higgins et al. went from one simulated Jaco arm to another, and from a simulated to a real one.
 #
-# The same division is behind newer robots: eyes pretrained on very many pictures or videos and then frozen, small policies on top (Nair et al. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). These eyes are not disentangled. As in our table, that they have seen much seems to be what counts. The other way, of lesson 07, randomises colours *while acting*; it needs a simulator of them.
+# The same division is behind newer robots: eyes pretrained on very many pictures or videos and then frozen, small policies on top (Nair et al. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). These eyes are not trained to be disentangled; they have seen much. That agrees with our figure, but does not prove it. The other way, of lesson 07, randomises colours *while acting*; it needs a simulator of them.
 # %% [markdown] lang="pl"
-# Prawa kolumna pokazuje, co te oczy robią z domeny docelowej: zmieniają ją w coś, co znają, w kolory domeny źródłowej, z przedmiotem tam, gdzie to akurat pasuje. Agent działa na podstawie tego wyobrażonego obrazu. **Zamrożone oczy przekazują dalej wszystko, co źle odczytały.** Zanim na nich polegasz, obejrzyj odtworzone obrazy nowego świata; nie trzeba do tego ani nagród, ani etykiet.
+# Prawa kolumna pokazuje, co te oczy robią z domeny docelowej: zmieniają ją w coś, co znają, w kolory domeny źródłowej, z przedmiotem tam, gdzie to akurat pasuje. Agent działa na podstawie tych samych liczb, z których powstaje ten fałszywy obraz. **Zamrożone oczy przekazują dalej wszystko, co źle odczytały.** Zanim na nich polegasz, obejrzyj odtworzone obrazy nowego świata; nie trzeba do tego ani nagród, ani etykiet.
 #
 # ## W robotyce
 #
 # Kamera robota trafia na inne światło, inne części, inny stół. Przepis DARLA: zbierz mnóstwo *nieopisanych* obrazów we wszystkich warunkach, jakie mogą nadejść, bo to tanie, a nagrody w jednych z nich, bo to drogie. Higgins i in. przechodzili od jednego symulowanego ramienia Jaco do innego oraz od symulowanego do prawdziwego.
 #
-# Ten sam podział stoi za nowszymi robotami: oczy wstępnie wytrenowane na ogromnej liczbie obrazów lub filmów, potem zamrożone, a na nich małe polityki (Nair i in. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). Te oczy nie są rozdzielone. Tak jak w naszej tabeli, wydaje się liczyć to, że dużo widziały. Inna droga, z lekcji 07, losuje kolory *podczas działania*; potrzebuje do tego symulatora.
+# Ten sam podział stoi za nowszymi robotami: oczy wstępnie wytrenowane na ogromnej liczbie obrazów lub filmów, potem zamrożone, a na nich małe polityki (Nair i in. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). Tych oczu nikt nie uczył rozdzielania; za to dużo widziały. Zgadza się to z naszym rysunkiem, ale niczego nie dowodzi. Inna droga, z lekcji 07, losuje kolory *podczas działania*; potrzebuje do tego symulatora.
 #
 # %% [markdown] lang="en"
 # ## Exercises
@@ -452,9 +453,9 @@ def kl(mean, log_variance):
 
 
 # %% [markdown] lang="en"
-# **2.** Write the mutual information gap of a matrix of shares (Z, K): a row for each latent variable, a column for each factor.
+# **2.** Write the mutual information gap of a matrix of shares (Z, K), a tensor: a row for each latent variable, a column for each factor (the figure above shows it transposed). Return one number.
 # %% [markdown] lang="pl"
-# **2.** Napisz lukę informacji wzajemnej macierzy udziałów (Z, K): wiersz na każdą zmienną ukrytą, kolumna na każdy czynnik.
+# **2.** Napisz lukę informacji wzajemnej macierzy udziałów (Z, K), tensora: wiersz na każdą zmienną ukrytą, kolumna na każdy czynnik (rysunek powyżej pokazuje ją transponowaną). Zwróć jedną liczbę.
 
 # %% tags=["exercise"]
 def gap(shares):
@@ -488,8 +489,8 @@ quiz(
         [
             (t("It has never seen blue objects.", "Nigdy nie widział niebieskich przedmiotów."), False,
              t("It has, on magenta floors.", "Widział, na magencie.")),
-            (t("In the source the blue channel told nothing of the object's place, so it learned nothing about it.", "W domenie źródłowej kanał niebieski nic nie mówił o położeniu przedmiotu, więc niczego się o nim nie nauczył."), True,
-             t("Yes; and in the target only this channel tells.", "Tak; a w domenie docelowej mówi o nim tylko ten kanał.")),
+            (t("In the source the blue channel said next to nothing about the object's place, so the network did not learn to use it.", "W domenie źródłowej kanał niebieski prawie nic nie mówił o położeniu przedmiotu, więc sieć nie nauczyła się z niego korzystać."), True,
+             t("Yes; and in the target this is the channel that shows it clearly.", "Tak; a w domenie docelowej to właśnie ten kanał pokazuje je wyraźnie.")),
             (t("The task is another one.", "Zadanie jest inne."), False,
              t("Rewards, actions and movements are the same.", "Nagrody, akcje i ruchy są te same.")),
         ],
@@ -506,8 +507,8 @@ quiz(
         ],
     ),
     Quiz(
-        t("A vision splits the rover's place over two latent variables, and neither speaks of anything else. What does the mutual information gap say?",
-          "Oczy dzielą położenie łazika między dwie zmienne ukryte, a żadna z nich nie mówi o niczym innym. Co na to luka informacji wzajemnej?"),
+        t("A vision splits the rover's place evenly between two latent variables, and neither speaks of anything else. What does the mutual information gap say?",
+          "Oczy dzielą położenie łazika po równo między dwie zmienne ukryte, a żadna z nich nie mówi o niczym innym. Co na to luka informacji wzajemnej?"),
         [
             (t("It is small for this factor, although nothing is mixed.", "Dla tego czynnika jest mała, choć nic nie jest pomieszane."), True,
              t("Yes. An agent does not mind; so look at the matrix, not at the number alone.", "Tak. Agentowi to nie przeszkadza; dlatego patrz na macierz, a nie na samą liczbę.")),
@@ -518,15 +519,15 @@ quiz(
         ],
     ),
     Quiz(
-        t("Your robot's camera will meet lamps of other colours next month. What is the cheapest preparation that our numbers support?",
-          "Za miesiąc kamera twojego robota trafi na lampy o innych kolorach. Jakie najtańsze przygotowanie popierają nasze liczby?"),
+        t("Next month your robot will meet known parts on known tables, in combinations that are new to it. Its network stays fully connected. Which preparation do our numbers support?",
+          "Za miesiąc twój robot trafi na znane części na znanych stołach, ale w połączeniach dla niego nowych. Jego sieć pozostaje w pełni połączona. Jakie przygotowanie popierają nasze liczby?"),
         [
             (t("A larger beta.", "Większa beta."), False,
              t("It raised the gap, but not the transfer.", "Podniosła lukę, ale nie transfer.")),
-            (t("Unlabelled pictures under many lamps, and eyes trained on them.", "Nieopisane obrazy przy wielu lampach i oczy na nich wytrenowane."), True,
-             t("Yes: what the eyes had seen made the difference. And try a convolutional network first.", "Tak: różnicę robiło to, co oczy widziały. A najpierw wypróbuj sieć splotową.")),
+            (t("Unlabelled pictures of all combinations, and eyes trained on them.", "Nieopisane obrazy wszystkich połączeń i oczy na nich wytrenowane."), True,
+             t("Yes: what the eyes had seen made the difference.", "Tak: różnicę robiło to, co oczy widziały.")),
             (t("A longer training of the agent where it is now.", "Dłuższy trening agenta tam, gdzie jest teraz."), False,
-             t("At home it is perfect already.", "U siebie jest już bezbłędny.")),
+             t("There it is nearly perfect already.", "Tam jest już prawie bezbłędny.")),
         ],
     ),
 )

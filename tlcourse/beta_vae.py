@@ -48,7 +48,8 @@ def beta_vae_loss(error: Tensor, kl: Tensor, beta: float) -> Tensor:
 
         L = E[-log p(x|z)] + beta KL(q(z|x) || p(z))
 
-    With beta = 1 it bounds -log p(x) from above (Kingma & Welling); a larger beta leaves less room for what z says
+    With beta = 1 it bounds -log p(x) from above, but for the constant that `reconstruction_error` leaves out (Kingma &
+    Welling); a larger beta leaves less room for what z says
     about x, and the room goes to independent factors first (Higgins et al.).
     """
     return (error + beta * kl).mean()
@@ -142,6 +143,7 @@ def train_denoising_autoencoder(
     Args, errors and reproducibility are those of `train_beta_vae`.
     """
     images = as_floats(images, network.shape)
+    _check_range(images)
 
     def loss(batch: Tensor, _: float) -> Tensor:
         return F.mse_loss(network(hide_patches(batch)), batch)
@@ -174,8 +176,8 @@ def train_beta_vae(
         batch_size: images in a batch.
         variance: see `reconstruction_error`.
         warmup: the share of the steps in which beta rises, linearly.
-        perceive: compare the features that it gives of x and x', not the pixels: DARLA's perceptual loss. Its own
-            weights are not trained.
+        perceive: compare the features that it gives of x and x', not the pixels: DARLA's perceptual loss. Give a frozen
+            network; `variance` is then that of its features.
         progress: show a bar if it takes more than two seconds.
 
     Raises:
@@ -183,11 +185,14 @@ def train_beta_vae(
         FloatingPointError: the loss is no longer finite.
     """
     images = as_floats(images, vae.shape)
-    for name, value in dict(beta=beta, warmup=warmup).items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} is {value}; give a finite number from 0 on")
-    if not 0 < variance < math.inf:
-        raise ValueError(f"variance is {variance}; give a finite number above 0")
+    _check_range(images)
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta is {beta}; give a finite number from 0 on")
+    if not 0 <= warmup <= 1:
+        raise ValueError(f"warmup is {warmup}; give a share of the steps, from 0 to 1")
+    for name, value in dict(variance=variance, lr=lr).items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}; give a finite number above 0")
     see = perceive or (lambda images: images)
 
     def loss(batch: Tensor, done: float) -> Tensor:
@@ -216,6 +221,15 @@ def as_floats(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return images
 
 
+def _check_range(images: Tensor) -> None:
+    """Refuse to train on no images, or on floats that are not in [0, 1]."""
+    if not len(images):
+        raise ValueError("there are no images; give one or more")
+    low, high = (float(bound) for bound in images.aminmax())
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"the images have values from {low} to {high}; divide them by 255, or give bytes (uint8)")
+
+
 def _train(network, images, loss_of, steps, seed, lr, batch_size, progress) -> list[float]:
     for name, value in dict(steps=steps, batch_size=batch_size).items():
         if value < 1:
@@ -223,7 +237,10 @@ def _train(network, images, loss_of, steps, seed, lr, batch_size, progress) -> l
     optimizer, losses = torch.optim.Adam(network.parameters(), lr=lr), []
     device = images.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed all accelerators
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         for step in tqdm(range(steps), delay=2, leave=False, disable=not progress):
             for group in optimizer.param_groups:
                 group["lr"] = lr * (1 - 0.95 * step / steps)

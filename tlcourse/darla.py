@@ -33,11 +33,16 @@ class Vision(nn.Module):
 
     Args:
         vae: a trained one. It is put into evaluation mode and its weights are frozen.
-        images: (N, C, H, W) to standardize by.
+        images: (N, C, H, W) to standardize by, 2 or more.
+
+    Raises:
+        ValueError: there are fewer images.
     """
 
     def __init__(self, vae: BetaVAE, images: Tensor):
         super().__init__()
+        if len(images) < 2:
+            raise ValueError(f"there are {len(images)} images; give 2 or more, or they have no spread")
         self.vae = vae.requires_grad_(False)
         self.vae.zero_grad()  # frees what training has left
         with torch.no_grad():
@@ -89,7 +94,7 @@ class Latents(VectorWrapper):
         return self._seen(images), rewards, terminations, truncations, infos
 
     def _seen(self, images: np.ndarray) -> np.ndarray:
-        return self.vision(torch.from_numpy(images)).numpy()
+        return self.vision(torch.from_numpy(images).to(self.vision.mean.device)).cpu().numpy()
 
 
 def see(
@@ -99,14 +104,16 @@ def see(
     latents: int = 6,
     steps: int = 10_000,
     seed: int = 0,
+    variance: float = 0.02,
     perceive: Perception | None = None,
     progress: bool = True,
 ) -> Vision:
     """Step 1: train a beta-VAE on unlabelled pictures (N, C, H, W), and freeze it. See `beta_vae.train_beta_vae`."""
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
-        vae = BetaVAE(tuple(images.shape[1:]), latents)
-    train_beta_vae(vae, images, beta=beta, steps=steps, seed=seed, perceive=perceive, progress=progress)
+        vae = BetaVAE(tuple(images.shape[1:]), latents).to(images.device)
+    settings = dict(steps=steps, seed=seed, variance=variance, perceive=perceive, progress=progress)
+    train_beta_vae(vae, images, beta=beta, **settings)
     return Vision(vae, images)
 
 
@@ -162,7 +169,8 @@ def load_vision(file: str | Path) -> Vision:
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
         layers = json.loads(metadata["layers"])
-        vae = BetaVAE(tuple(layers["shape"]), layers["latents"], layers["units"])
+        with torch.random.fork_rng([]):  # the weights drawn here are replaced at once
+            vae = BetaVAE(tuple(layers["shape"]), layers["latents"], layers["units"])
         vision = Vision(vae, torch.zeros(2, *vae.shape))
         vision.load_state_dict(state)
         vision.notes = json.loads(metadata["notes"])

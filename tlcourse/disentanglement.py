@@ -15,14 +15,16 @@ def mutual_information(latents: np.ndarray, factors: np.ndarray, bins: int = 20)
         I(z_j; v_k) / H(v_k),   0: nothing, 1: everything
 
     Both are cut into `bins` intervals with equally many examples; a factor with fewer values keeps these. Estimated so,
-    independent variables have about (bins - 1)² / (2 N log bins) instead of 0: take examples enough.
+    independent variables have about (bins - 1)² / (2 N log bins) instead of 0: take examples enough. (Chen et al. take
+    draws of z; given the means of a posterior, what its noise would drown counts, too.)
 
     Args:
         latents: (N, Z).
         factors: (N, K).
 
     Raises:
-        ValueError: there are more or fewer latents than factors, too few of both, or numbers that are not finite.
+        ValueError: there are more or fewer examples of one than of the other, fewer than bins², numbers that are not
+            finite, or a factor that never changes.
     """
     latents, factors = np.asarray(latents, float), np.asarray(factors, float)
     if latents.ndim != 2 or factors.ndim != 2 or len(latents) != len(factors):
@@ -59,13 +61,15 @@ def mutual_information_gap(shares: np.ndarray) -> float:
 
 
 def modularity(shares: np.ndarray) -> float:
-    """How far each latent variable tells about one factor only, of `mutual_information` (Z, K), 0 to 1:
+    """How far each latent variable tells about one factor only, of the shares S of `mutual_information` (Z, K):
 
-        sum_j max_k I_jk / sum_jk I_jk
+        sum_j max_k S_jk / sum_jk S_jk,   1/K: each tells equally about all factors, 1: each about one
 
     Unlike the gap, it does not mind a factor that several latent variables share. (Simpler than the modularity of
     Ridgeway & Mozer 2018, arXiv 1802.05312.)
     """
+    if shares.ndim != 2 or shares.sum() <= 0:
+        raise ValueError(f"the shares have shape {shares.shape} and sum {shares.sum()}; give (Z, K), not all 0")
     return float(shares.max(1).sum() / shares.sum())
 
 
@@ -83,13 +87,12 @@ def beta_vae_metric(
 
         x = 1/L sum_l |z(v_l) - z(v'_l)|,   y = k
 
-    Where a latent variable stands for the factor k, it is the one that differs least. Chance is 1 / factors. Half of
-    the examples train the classifier, the other half test it.
+    Where a latent variable stands for the factor k, it is the one that differs least. Chance is 1 / factors.
 
     Args:
         represent: factors (n, K), uniform in [0, 1], to latent variables (n, Z).
         factors: how many, K.
-        examples: how many, for training and as many for the test.
+        examples: how many train the classifier; as many test it.
         pairs: L.
     """
     from sklearn.linear_model import LogisticRegression

@@ -131,7 +131,8 @@ def load_q_network(file: str | Path) -> QNetwork:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
         layers, low = json.loads(metadata["layers"]), state["trunk.0.low"].numpy()
         space = Box(low, low + state["trunk.0.span"].numpy())
-        network = QNetwork(mlp_trunk(space, layers["hidden"]), layers["actions"], layers["heads"])
+        with torch.random.fork_rng([]):  # the weights drawn here are replaced at once
+            network = QNetwork(mlp_trunk(space, layers["hidden"]), layers["actions"], layers["heads"])
         network.load_state_dict(state)
         network.notes = json.loads(metadata["notes"])
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:

@@ -41,10 +41,11 @@ def evaluate_policy(
     act: Callable[[np.ndarray], np.ndarray], env: VectorEnv, episodes: int = 64, seed: int = 0
 ) -> np.ndarray:
     """Returns, sums of rewards without discount, (episodes,): of the first episodes of each instance, instance by
-    instance. A quick failure so does not count more than a long success.
+    instance. A quick failure so does not count more than a long success. It runs until all these episodes have ended.
 
     Args:
         act: observations (n, …) to actions (n, …).
+        seed: of the environment; take another one than in training, or the first episodes are the same.
 
     Raises:
         ValueError: episodes is below 1, or the environment does not begin new episodes in the same step.
