@@ -47,7 +47,7 @@ def kl_loss(student_logits: Tensor, teacher_q: Tensor, tau: float = 0.01) -> Ten
 
     Q-values of neighbouring actions hardly differ, so the paper divides them by a temperature far below 1: p all but
     chooses, and only where two actions are as good as equal, it says so. The student's outputs are not divided by tau.
-    Towards tau = 0 this becomes `nll_loss` where one action is best. The gradient with respect to q_S is softmax(q_S) - p.
+    Towards tau = 0 this becomes `nll_loss`, if one action is best. The gradient by q_S is softmax(q_S) - p.
 
     Raises:
         ValueError: tau is not a finite number above 0, or the shapes differ.
