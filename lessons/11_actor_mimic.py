@@ -4,7 +4,7 @@
 #   tlcourse:
 #     title: {en: Actor-Mimic, pl: Actor-Mimic}
 #     minutes: 60
-#     seconds: 58
+#     seconds: 55
 #     prerequisites: ["10_policy_distillation"]
 # ---
 
@@ -269,7 +269,7 @@ def apprentice(student_plays, seed):
     for part in range(10):
         player = student if student_plays and part else expert
         answers.append(demonstrate(Supervised(player), GAMES["breakout"](2), steps=100, exploration=0, seed=10 * seed + part))
-        imitate(student, answers, loss=policy_regression, updates=100, seed=part, progress=False)
+        imitate(student, answers, loss=policy_regression, updates=80, seed=part, progress=False)
     return student
 
 
@@ -345,7 +345,7 @@ show(fig, alt=t("Five pictures of breakout; above each what the expert and what 
 record = recorded("actor_mimic")
 students = {t("policy", "polityka"): new_network(heads=3), t("policy and features", "polityka i cechy"): new_network(heads=3)}
 for network, beta in zip(students.values(), (0, record.results["settings"]["beta"])):
-    train_actor_mimic(experts, network, [GAMES[game](64) for game in OLD], beta=beta, seed=SEED, progress=False, **record.results["settings"]["student"])
+    train_actor_mimic(experts, network, [GAMES[game](64) for game in OLD], beta=beta, seed=SEED, progress=False, **record.results["settings"]["student"] | {"updates": 2_000})
 
 # %%
 @torch.no_grad()

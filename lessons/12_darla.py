@@ -4,7 +4,7 @@
 #   tlcourse:
 #     title: {en: DARLA, pl: DARLA}
 #     minutes: 60
-#     seconds: 55
+#     seconds: 48
 #     prerequisites: ["10_policy_distillation"]
 # ---
 
@@ -268,6 +268,8 @@ def draw(beta, **latents):
 
 explorer = explore(draw, beta=[4, 12], **{f"z{j}": (-2.0, 2.0, 0.5) for j in range(1, 7)},
                    labels={"beta": "β"} | {f"z{j}": f"z{j}" for j in range(1, 7)})
+for j in range(1, 7):
+    explorer.controls[f"z{j}"].value = 0.0
 explorer
 
 # %% [markdown] lang="en"
