@@ -21,7 +21,7 @@
 # - predict from a few pixels where an agent that learns from them will fail,
 # - say what a transfer is due to: the representation, what the eyes have seen, or the architecture.
 #
-# **You need**: [lesson 10](10_policy_distillation.ipynb) for DQN, the normal distribution, expectations. **Time**: about an hour; the code runs in
+# **You need**: [lesson 10](10_policy_distillation.ipynb) for DQN and the divergence, the normal distribution, expectations. **Time**: about an hour; the code runs in
 # under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
 # %% [markdown] lang="pl"
 # # DARLA
@@ -31,12 +31,12 @@
 # **Po tej lekcji będziesz umieć**
 #
 # - wyprowadzić dolne ograniczenie wiarygodności autoenkodera wariacyjnego i powiedzieć, co zmienia w nim beta,
-# - zbudować agenta w trzech krokach, patrzenie, działanie i transfer, z oczami zamrożonymi na czas działania,
+# - zbudować agenta w trzech krokach (patrzenie, działanie, transfer), z oczami zamrożonymi na czas działania,
 # - zmierzyć, czy zmienna ukryta odpowiada jednemu czynnikowi świata, i powiedzieć, czego ta miara nie widzi,
 # - przewidzieć z kilku pikseli, gdzie zawiedzie agent, który się na nich uczy,
-# - rozpoznać, co daje transfer: reprezentacja, to, co oczy widziały, czy architektura.
+# - rozpoznać, czemu zawdzięczasz transfer: reprezentacji, temu, co oczy widziały, czy architekturze.
 #
-# **Co trzeba umieć**: [lekcja 10](10_policy_distillation.ipynb), a z niej DQN, rozkład normalny, wartość oczekiwana. **Czas**: około godziny; kod wykonuje się
+# **Co trzeba umieć**: z [lekcji 10](10_policy_distillation.ipynb) DQN i dywergencja, poza tym rozkład normalny i wartość oczekiwana. **Czas**: około godziny; kod wykonuje się
 # niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
 
 # %% tags=["setup"]
@@ -82,9 +82,9 @@ SEED = 0
 #
 # Niemowlę przez miesiące tylko patrzy, zanim po cokolwiek sięgnie. Nikt go za patrzenie nie nagradza; ale gdy zaczyna sięgać, wie już, że rzecz pozostaje tą samą rzeczą, gdy zmienia się światło. Także kierowczyni nie uczy się patrzeć od nowa, gdy po dwudziestu jazdach w południe pierwszy raz jedzie o zmierzchu.
 #
-# Agenci uczenia ze wzmocnieniem (ang. *reinforcement learning*) uczą się zwykle obu rzeczy naraz: od pikseli do akcji (ang. *action*), wyłącznie z nagród. Czego nagrody nie wymagają, tego nie uczą się widzieć. **DARLA** (ang. *disentangled representation learning agent*; Higgins i in. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)) idzie drogą niemowlęcia, w trzech krokach:
+# W uczeniu ze wzmocnieniem (ang. *reinforcement learning*) agent uczy się zwykle patrzenia i działania naraz: od pikseli do akcji (ang. *action*), wyłącznie z nagród. Czego nagrody nie wymagają, tego nie uczą się widzieć. **DARLA** (ang. *disentangled representation learning agent*; Higgins i in. 2017, [arXiv 1707.08475](https://arxiv.org/abs/1707.08475)) idzie drogą niemowlęcia, w trzech krokach:
 #
-# 1. **Patrz**: z wielu obrazów, bez etykiet i bez nagród, naucz się, jakie nieliczne liczby je opisują.
+# 1. **Patrz**: z wielu obrazów, bez etykiet i bez nagród, naucz się opisywać je kilkoma liczbami.
 # 2. **Działaj**: zamroź te oczy i naucz się działać na podstawie tego, co mówią, w domenie źródłowej (ang. *source domain*).
 # 3. **Przenieś**: przejdź do domeny docelowej (ang. *target domain*) i nie ucz się już niczego (transfer bez przykładów, ang. *zero-shot*).
 #
@@ -124,11 +124,11 @@ show(fig, alt=t("Grey pictures of the red and the blue channel. In both source p
                 "Szare obrazy kanału czerwonego i niebieskiego. Na obu obrazach źródłowych koło widać tylko w kanale czerwonym, na obu docelowych tylko w niebieskim."))
 
 # %% [markdown] lang="en"
-# In the source the object shows in the red channel and not at all in the blue one; in the target it is the other way round. (These are the extreme colours. With a spread of a fifth of the range, the blue channel shows the object faintly, and the green one a little more, in both domains alike; but red shows it so much better that an agent need not use them.) An agent that learns from pixels in the source has hardly a reason to look for the object in the blue channel.
+# In the source the object shows in the red channel and not at all in the blue one; in the target it is the other way round. (These are the extreme colours. In the game, colours are within a fifth of the range of them. Then in the source the blue channel shows the object faintly; the green one, in both domains alike, a little more; but red shows it so much better that an agent can do without the other two.) An agent that learns from pixels in the source has hardly a reason to look for the object in the blue channel.
 #
 # First DARLA's rival: DQN on raw pixels, with two fully connected layers. It plays 64 rovers at once and makes 2000 updates. (No rover gets 30: it has to drive there first, a tenth of the rail in a step; about 28 is the best possible.)
 # %% [markdown] lang="pl"
-# W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (To kolory skrajne. Gdy zmieniają się o jedną piątą zakresu, kanał niebieski pokazuje przedmiot słabo, a zielony trochę lepiej, w obu domenach tak samo; ale czerwony pokazuje go o tyle wyraźniej, że agent może się bez nich obejść.) Agent, który uczy się z pikseli w domenie źródłowej, prawie nie ma powodu szukać przedmiotu w kanale niebieskim.
+# W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (To kolory skrajne. W grze kolory odbiegają od nich o najwyżej jedną piątą zakresu. Wtedy w domenie źródłowej kanał niebieski pokazuje przedmiot słabo; zielony, w obu domenach jednakowo, trochę lepiej; ale czerwony o tyle wyraźniej, że agent może się bez tamtych dwóch obejść.) Agent, który uczy się z pikseli w domenie źródłowej, prawie nie ma powodu szukać przedmiotu w kanale niebieskim.
 #
 # Najpierw rywal: DQN na surowych pikselach, z dwiema warstwami w pełni połączonymi. Gra 64 łazikami naraz i robi 2000 aktualizacji. (Żaden łazik nie zdobędzie 30: najpierw musi dojechać, o jedną dziesiątą szyny na krok; około 28 to najlepszy możliwy zwrot.)
 
@@ -164,7 +164,7 @@ guess.compare(live["DQN, pixels"]["target"])
 #
 # $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
 #
-# The right side is the **evidence lower bound** (ELBO); $\mathbb{E}_q$ is the mean over $z$ drawn from $q_\phi(z \mid x)$. It falls short by $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$: raising it makes the guess better and the pictures likelier. Its first term asks that the picture can be made again from $z$; the second, the Kullback–Leibler divergence of lesson 10, that the guesses stay close to the prior. If $p_\theta(x \mid z)$ is normal around the decoder's picture $x'(z)$ with constant variance $s^2$, the first is a squared error, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ and a constant, and between normal distributions the second can be written down. Both are *sums*, over pixels and over latent variables:
+# The right side is the **evidence lower bound** (ELBO); $\mathbb{E}_q$ is the mean over $z$ drawn from $q_\phi(z \mid x)$. (The logarithm of the quotient falls into $\log p_\theta(x \mid z)$ and the rest, whose mean is minus the divergence.) It falls short of $\log p_\theta(x)$ by exactly $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$. So raising it by $\phi$ makes the encoder's guess better, and raising it by $\theta$ lifts a lower limit of how likely the pictures are. Its first term asks that the picture can be made again from $z$; the second, the Kullback–Leibler divergence of lesson 10, that the guesses stay close to the prior. If $p_\theta(x \mid z)$ is normal around the decoder's picture $x'(z)$ with constant variance $s^2$, the first is a squared error, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ and a constant, and between normal distributions the second can be written down. Both are *sums*, over pixels and over latent variables:
 #
 # $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
 #
@@ -186,7 +186,7 @@ guess.compare(live["DQN, pixels"]["target"])
 #
 # $$\log p_\theta(x) = \log \mathbb{E}_{q}\!\left[ \frac{p_\theta(x \mid z)\, p(z)}{q_\phi(z \mid x)} \right] \;\ge\; \mathbb{E}_{q}\big[ \log p_\theta(x \mid z) \big] - \mathrm{KL}\big( q_\phi(z \mid x) \,\|\, p(z) \big) .$$
 #
-# Prawa strona to **dolne ograniczenie wiarygodności** (ang. *evidence lower bound*, ELBO); $\mathbb{E}_q$ to średnia po $z$ losowanych z $q_\phi(z \mid x)$. Brakuje mu $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$: podnosząc je, zgaduje się trafniej, a obrazy stają się bardziej prawdopodobne. Pierwszy składnik żąda, żeby z $z$ dało się odtworzyć obraz; drugi, dywergencja Kullbacka–Leiblera (ang. *Kullback–Leibler divergence*) z lekcji 10, żeby odgadnięte rozkłady trzymały się blisko rozkładu a priori. Gdy $p_\theta(x \mid z)$ jest rozkładem normalnym wokół obrazu dekodera $x'(z)$ o stałej wariancji $s^2$, pierwszy jest błędem kwadratowym, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ plus stała, a drugi między rozkładami normalnymi da się wypisać. Oba są *sumami*, po pikselach i po zmiennych ukrytych:
+# Prawa strona to **dolne ograniczenie wiarygodności** (ang. *evidence lower bound*, ELBO); $\mathbb{E}_q$ to średnia po $z$ losowanych z $q_\phi(z \mid x)$. (Logarytm ilorazu rozpada się na $\log p_\theta(x \mid z)$ i resztę, której średnia to minus dywergencja.) Do $\log p_\theta(x)$ brakuje mu dokładnie $\mathrm{KL}(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x))$. Gdy więc podnosimy je, zmieniając $\phi$, enkoder zgaduje trafniej, a gdy zmieniamy $\theta$, podnosimy dolną granicę tego, jak prawdopodobne są obrazy. Pierwszy składnik żąda, żeby z $z$ dało się odtworzyć obraz; drugi, dywergencja Kullbacka–Leiblera (ang. *Kullback–Leibler divergence*) z lekcji 10, żeby odgadnięte rozkłady trzymały się blisko rozkładu a priori. Gdy $p_\theta(x \mid z)$ jest rozkładem normalnym o wartości oczekiwanej $x'(z)$, czyli obrazie z dekodera, i stałej wariancji $s^2$, pierwszy jest błędem kwadratowym, $-\lVert x - x'(z) \rVert^2 / (2 s^2)$ plus stała, a drugi między rozkładami normalnymi da się wypisać. Oba są *sumami*, po pikselach i po zmiennych ukrytych:
 #
 # $$\mathrm{KL} = \frac12 \sum_j \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right) .$$
 #
@@ -196,7 +196,7 @@ guess.compare(live["DQN, pixels"]["target"])
 #
 # $$L = \mathbb{E}_{q}\big[ -\log p_\theta(x \mid z) \big] + \beta\, \mathrm{KL} .$$
 #
-# Wszystko, co mówi $z$, kosztuje KL, więc przy większym $\beta$ sieć zachowuje tylko to, co najbardziej zmniejsza błąd. Nadzieja jest taka, że najtaniej jest dać każdemu niezależnemu czynnikowi świata osobną zmienną ukrytą: $q$ ma diagonalną macierz kowariancji, więc może być dokładne co do jednego czynnika, a niedokładne co do innego tylko wtedy, gdy leżą wzdłuż różnych osi. (Samemu rozkładowi a priori, jednakowemu w każdym obróconym układzie współrzędnych, byłoby wszystko jedno. A o tym, gdzie leży minimum, decyduje tylko iloczyn $\beta s^2$; u nas $s^2 = 0{,}02$, więc wartości $\beta$ z różnych artykułów nie da się porównywać.) Reprezentacja, w której każda zmienna ukryta odpowiada jednemu czynnikowi, nazywa się **rozdzielona** (ang. *disentangled*). W kodzie te same wzory (dywergencję napiszesz sam w ćwiczeniu 1):
+# Wszystko, co mówi $z$, kosztuje KL, więc przy większym $\beta$ sieć zachowuje tylko to, co najbardziej zmniejsza błąd. Nadzieja jest taka, że najtaniej jest dać każdemu niezależnemu czynnikowi świata osobną zmienną ukrytą: $q$ ma diagonalną macierz kowariancji, więc może być dokładne co do jednego czynnika, a niedokładne co do innego tylko wtedy, gdy leżą wzdłuż różnych osi. (Samemu rozkładowi a priori, jednakowemu w każdym obróconym układzie współrzędnych, byłoby wszystko jedno. A o tym, gdzie leży minimum, decyduje tylko iloczyn $\beta s^2$; u nas $s^2 = 0{,}02$, więc wartości $\beta$ z różnych artykułów nie da się porównywać.) Reprezentacja, w której każda zmienna ukryta odpowiada jednemu czynnikowi, nazywa się **rozdzielona** (ang. *disentangled*). W kodzie te same wzory (dywergencję napiszesz w ćwiczeniu 1):
 
 # %%
 show_source(reconstruction_error, beta_vae_loss, BetaVAE.forward)
@@ -206,9 +206,9 @@ show_source(reconstruction_error, beta_vae_loss, BetaVAE.forward)
 #
 # What does each latent variable stand for? Take one picture and move one latent variable at a time, the others fixed: a **traversal**.
 # %% [markdown] lang="pl"
-# **Patrz.** Oczy powinny znać wszystkie kolory, zanim każemy im działać. Nasz VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej, a to więcej, niż obiecuje swojemu agentowi artykuł; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi. Takie *oczy* to zamrożony enkoder: podaje średnie $\mu(x)$, przesunięte i przeskalowane tak, że na obrazach każda ma średnią 0 i odchylenie standardowe około 1. (W artykule porównuje się obrazy nie przez piksele, tylko przez wyuczone cechy; jeszcze do tego wrócimy.)
+# **Patrz.** Oczy powinny znać wszystkie kolory, zanim agent zacznie działać. Nasz VAE trenujemy na obrazach *wszystkiego*: czynniki zmieniają się niezależnie, nic nie ma etykiety, za nic nie ma nagrody. Są wśród nich też połączenia z domeny docelowej, a to więcej, niż obiecuje swojemu agentowi artykuł; agent nie dostaje natomiast żadnej *nagrody* stamtąd. Trening trwa około minuty, dlatego dwie pary oczu dostajesz razem z kursem (`benchmarks/darla.py` robi je od nowa): jedną z $\beta = 4$, drugą z $\beta = 12$, każdą z sześcioma zmiennymi ukrytymi. Takie *oczy* to zamrożony enkoder: podaje średnie $\mu(x)$, przesunięte i przeskalowane tak, że na obrazach każda ma średnią 0 i odchylenie standardowe około 1. (W artykule porównuje się obrazy nie przez piksele, tylko przez wyuczone cechy; jeszcze do tego wrócimy.)
 #
-# Czemu odpowiada która zmienna ukryta? Weź jeden obraz i przesuwaj po jednej zmiennej, pozostałe zostaw bez zmian; taki przegląd to po angielsku *traversal*.
+# Za co odpowiada każda ze zmiennych ukrytych? Weź jeden obraz i przesuwaj po jednej zmiennej, pozostałe zostaw bez zmian; taki przegląd to po angielsku *traversal*.
 
 # %%
 visions = {beta: load_vision(ROOT / "data" / "vision" / f"beta_{beta}.safetensors") for beta in (4, 12)}
@@ -248,11 +248,11 @@ show(fig, alt=t("Two matrices of shares, factors by latent variables. With the l
                 "Dwie macierze udziałów, czynniki względem zmiennych ukrytych. Przy większej becie o każdym czynniku mówi mniej zmiennych ukrytych."))
 
 # %% [markdown] lang="en"
-# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes the second as well, though a split factor is not a mixed one. With the larger $\beta$ the gap of these two is larger, as hoped: a tighter budget leaves less room for splitting. (The seed matters as much; we shall see.)
+# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes just that, though a split factor is not a mixed one; that a latent variable speaks of two factors it does not punish directly. With the larger $\beta$ the gap of these two is larger, as hoped: a tighter budget leaves less room for splitting. (The seed matters as much; we shall see.)
 #
 # **Explore**: move the latent variables and look at the picture. Which of them does an agent need that only has to know where the object is, one or several? (With the other $\beta$, z1 to z6 stand for other things.)
 # %% [markdown] lang="pl"
-# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze i za to drugie, choć czynnik podzielony to nie to samo co pomieszany. Przy większym $\beta$ luka jest u tej dwójki większa, zgodnie z nadzieją: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości znaczy nie mniej; jeszcze to zobaczymy.)
+# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze właśnie za to, choć czynnik podzielony to nie to samo co pomieszany; za to, że jedna zmienna ukryta mówi o dwóch czynnikach, wprost nie karze. Przy większym $\beta$ luka jest u tej dwójki większa, zgodnie z nadzieją: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości ma nie mniejszy wpływ; jeszcze to zobaczysz.)
 #
 # **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Których z nich potrzebuje agent, który musi wiedzieć tylko, gdzie jest przedmiot, jednej czy kilku? (Przy drugim $\beta$ z1 do z6 znaczą co innego.)
 
@@ -317,11 +317,11 @@ table([(says[name], f"{row['source']:.1f}", f"{row['target']:.1f}") for name, ro
       [t("return, of 30", "zwrot, z 30"), *list(names.values())[:2]])
 
 # %% [markdown] lang="en"
-# Both learners lose most of what they had when they work from pixels, and keep most of it with DARLA's eyes. The agent never earned a reward with a blue object on a dark floor. But its eyes say *object at 0.6* there as they did before, and that is what it acts on.
+# Both learners lose most of what they had when they work from pixels, and keep most of it with DARLA's eyes. The agent never earned a reward with a blue object on a dark floor. A likely explanation: from what its eyes say, the object's place can be read off there as well, though no latent variable speaks of it alone, and that is what the agent acts on.
 #
 # One run is one run. The record has five seeds of the agents on pixels and on the true factors, and three seeds of each vision with three agents or more. It also has what we have left out so far.
 # %% [markdown] lang="pl"
-# Oba algorytmy tracą większość tego, co miały, gdy uczą się z pikseli, a z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Ale jego oczy mówią tam, tak jak wcześniej, *przedmiot w 0,6*, a na tym opiera swoje działanie.
+# Gdy oba algorytmy uczą się z pikseli, w domenie docelowej tracą większość zwrotu; z oczami DARLA większość zachowują. Agent nigdy nie dostał nagrody przy niebieskim przedmiocie na ciemnej podłodze. Prawdopodobne wyjaśnienie: z tego, co mówią oczy, także tam da się odczytać, gdzie jest przedmiot, choć żadna zmienna ukryta nie mówi tylko o tym, a na tym agent opiera swoje działanie.
 #
 # Jeden przebieg to jeden przebieg. Zapisane są wyniki pięciu ziaren losowości dla agentów na pikselach i na prawdziwych czynnikach oraz trzech ziaren dla każdych oczu, z co najmniej trzema agentami na każdych. Jest tam też to, co dotychczasowa opowieść pomija.
 
@@ -350,17 +350,17 @@ table([(name, mean_pm(row["source"], 1), mean_pm(row["target"], 1)) for name, ro
 record.note()
 
 # %% [markdown] lang="en"
-# (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fail on pixels as DQN does: A2C, which learns a policy directly, together with an estimate of the return to be expected (*actor-critic*; the synchronous form of the paper's A3C (Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. With DARLA's eyes all three transfer. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
+# (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fail on pixels as DQN does: A2C, which learns a policy directly, together with an estimate of the return to be expected (*actor-critic*; the synchronous form of the paper's A3C; Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. With DARLA's eyes all three transfer. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
 #
-# Three rows do not fit this story. (The recorded agents trained somewhat longer than those above.)
+# Three rows do not fit this story. (Most of the recorded agents trained longer than those above: DQN for half as many updates again, the convolutional one for fewer, episodic control for twice as many steps.)
 #
 # - **The convolutional DQN does not fail.** A likely reason: a filter is used at every place. The white rover shows in all three channels, so filters learn to find edges in blue as well, and the same filters run over the object. In fully connected layers each pixel of each channel has a weight of its own, and those of the blue pixels *at the object's height* were hardly needed. So an architecture that fits can do what DARLA does here.
 # - **The true factors are not enough.** An agent that is *told* the four factors, the most disentangled representation there is, transfers with some seeds and fails with others; the more so with a single value per colour. In the source, floor and object always change colour together. What its network makes of them apart, nobody has ever asked, so chance decides. A representation says what is what; that colour does not matter, only experience can say.
 # - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger. Is it disentanglement that helps at all?
 # %% [markdown] lang="pl"
-# (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach zawodzą też dwa pozostałe algorytmy: A2C, które uczy się od razu polityki, a razem z nią oszacowania spodziewanego zwrotu (ang. *actor-critic*; synchroniczna postać użytego w artykule A3C (Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA transfer udaje się wszystkim trzem. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
+# (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach zawodzą też dwa pozostałe algorytmy: A2C, które uczy się od razu polityki, a razem z nią oszacowania spodziewanego zwrotu (ang. *actor-critic*; synchroniczna postać użytego w artykule A3C; Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA transfer udaje się wszystkim trzem. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
 #
-# Trzy wiersze do tej opowieści nie pasują. (Zapisani agenci trenowali nieco dłużej niż ci powyżej.)
+# Trzy wiersze do tej opowieści nie pasują. (Większość zapisanych agentów trenowała dłużej niż ci powyżej: DQN miał o połowę więcej aktualizacji, splotowy mniej, a sterowanie epizodyczne dwa razy więcej kroków.)
 #
 # - **DQN splotowy nie zawodzi.** Prawdopodobny powód: ten sam filtr działa w każdym miejscu. Biały łazik widać we wszystkich trzech kanałach, więc filtry uczą się znajdować krawędzie także w niebieskim, a te same filtry przebiegają potem po przedmiocie. W warstwach w pełni połączonych każdy piksel każdego kanału ma osobną wagę, a wagi niebieskich pikseli *na wysokości przedmiotu* prawie nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
 # - **Prawdziwe czynniki nie wystarczą.** Agent, któremu cztery czynniki po prostu *podano*, a trudno o reprezentację bardziej rozdzieloną, przy jednych ziarnach przenosi się dobrze, a przy innych zawodzi, tym częściej, gdy każdy kolor ma tylko jedną wartość. W domenie źródłowej kolory podłogi i przedmiotu zawsze zmieniają się razem. Co sieć zrobi z nimi osobno, o to nikt jej nigdy nie pytał, więc decyduje przypadek. Reprezentacja mówi, co jest czym; że kolor nie ma znaczenia, może powiedzieć tylko doświadczenie.
@@ -379,7 +379,7 @@ show(fig, alt=t("Return in the target against the gap, a point for each vision: 
                 "Zwrot w domenie docelowej względem luki, jeden punkt na każdą parę oczu: te, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
 
 # %% [markdown] lang="en"
-# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to tell colour and place apart in other combinations, and the transfer falls about half-way to that of pixels. With untrained eyes the agent does not even learn the source well. Look also at the spread of one colour along the axis: seeds alone move the gap as much as $\beta$ does. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. They also prove that without assumptions about model and data, *inductive biases*, nothing guarantees that it comes about at all.)
+# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to read the object's place off other combinations of its colour and the floor's, and about a third of the lead over pixels is left. With untrained eyes the agent does not even learn the source well. Look also at the spread of one colour along the axis: seeds alone move the gap as much as $\beta$ does. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. They also prove that without assumptions about model and data, *inductive biases*, nothing guarantees that it comes about at all.)
 #
 # The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: here it did rather worse, but then its settings were not tuned.
 #
@@ -387,9 +387,9 @@ show(fig, alt=t("Return in the target against the gap, a point for each vision: 
 #
 # See it happen: eyes trained here and now, for a dozen seconds or so, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
 # %% [markdown] lang="pl"
-# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odróżniać koloru od położenia w innych połączeniach, i transfer spada mniej więcej do połowy drogi między nimi a pikselami. Z oczami bez treningu agent nie uczy się dobrze nawet domeny źródłowej. Spójrz też, jak rozrzucone wzdłuż osi są punkty jednego koloru: same ziarna losowości przesuwają lukę tak samo jak $\beta$. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. Dowodzą też, że bez założeń o modelu i danych (ang. *inductive biases*) nic nie gwarantuje, że w ogóle powstanie.)
+# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odczytywać położenia przedmiotu przy innych połączeniach jego koloru z kolorem podłogi i z przewagi nad pikselami zostaje mniej więcej jedna trzecia. Z oczami bez treningu agent nie uczy się dobrze nawet domeny źródłowej. Spójrz też, jak rozrzucone wzdłuż osi są punkty jednego koloru: same ziarna losowości przesuwają lukę tak samo jak $\beta$. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. Dowodzą też, że bez założeń o modelu i danych (ang. *inductive biases*) nic nie gwarantuje, że rozdzielona reprezentacja w ogóle powstanie.)
 #
-# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od małej rzeczy. Nasze obrazy mają mało pikseli, a przedmiot jest duży: tutaj wypadła raczej gorzej, ale też nikt nie dobierał jej ustawień.
+# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od drobnego szczegółu obrazu. Nasze obrazy mają mało pikseli, a przedmiot jest duży: tutaj wypadła raczej gorzej, ale też nikt nie dobierał jej ustawień.
 #
 # ## Kiedy zawodzi
 #
@@ -422,18 +422,18 @@ table([(says["DQN, DARLA"], f"{live['DQN, DARLA']['source']:.1f}", f"{live['DQN,
 #
 # ## W robotyce
 #
-# Kamera robota trafia na inne światło, inne części, inny stół. Przepis DARLA: zbierz mnóstwo *nieopisanych* obrazów we wszystkich warunkach, jakie mogą nadejść, bo to tanie, a nagrody w jednych z nich, bo to drogie. Higgins i in. przechodzili od jednego symulowanego ramienia Jaco do innego oraz od symulowanego do prawdziwego.
+# Kamera robota trafia na inne światło, inne części, inny stół. Przepis DARLA: zbierz mnóstwo obrazów *bez etykiet* we wszystkich warunkach, jakie mogą nadejść, bo to tanie, a nagrody tylko w niektórych z nich, bo są drogie. Higgins i in. przenosili agenta z jednego symulowanego ramienia Jaco na inne oraz z symulowanego na prawdziwe.
 #
 # Ten sam podział stoi za nowszymi robotami: oczy wstępnie wytrenowane na ogromnej liczbie obrazów lub filmów, potem zamrożone, a na nich małe polityki (Nair i in. 2022, *R3M*, [arXiv 2203.12601](https://arxiv.org/abs/2203.12601)). Tych oczu nikt nie uczył rozdzielania; za to dużo widziały. Zgadza się to z naszym rysunkiem, ale niczego nie dowodzi. Inna droga, z lekcji 07, losuje kolory *podczas działania*; potrzebuje do tego symulatora.
 #
 # %% [markdown] lang="en"
 # ## Exercises
 #
-# **1.** Write the divergence of the posterior from the prior for each picture of a batch, from $\mu$ and $\log \sigma^2$, both (B, Z).
+# **1.** Write a function that computes the divergence of the posterior from the prior for each picture of a batch. It gets $\mu$ and $\log \sigma^2$, both (B, Z), and returns a tensor (B,).
 # %% [markdown] lang="pl"
 # ## Ćwiczenia
 #
-# **1.** Napisz dywergencję rozkładu a posteriori od rozkładu a priori dla każdego obrazu z paczki (ang. *batch*), z $\mu$ i $\log \sigma^2$, obu o kształcie (B, Z).
+# **1.** Napisz funkcję, która dla każdego obrazu z paczki (ang. *batch*) oblicza dywergencję rozkładu a posteriori od rozkładu a priori. Dostaje $\mu$ i $\log \sigma^2$, oba o kształcie (B, Z); zwraca tensor o kształcie (B,).
 
 # %% tags=["exercise"]
 def kl(mean, log_variance):
@@ -457,7 +457,7 @@ def kl(mean, log_variance):
 # %% [markdown] lang="en"
 # **2.** Write the mutual information gap of a matrix of shares (Z, K), a tensor: a row for each latent variable, a column for each factor (the figure above shows it transposed). Return one number.
 # %% [markdown] lang="pl"
-# **2.** Napisz lukę informacji wzajemnej macierzy udziałów (Z, K), tensora: wiersz na każdą zmienną ukrytą, kolumna na każdy czynnik (rysunek powyżej pokazuje ją transponowaną). Zwróć jedną liczbę.
+# **2.** Napisz funkcję, która oblicza lukę informacji wzajemnej. Dostaje tensor udziałów o kształcie (Z, K): wiersz na każdą zmienną ukrytą, kolumna na każdy czynnik (rysunek powyżej pokazuje ją transponowaną). Zwróć jedną liczbę.
 
 # %% tags=["exercise"]
 def gap(shares):
@@ -539,7 +539,7 @@ quiz(
 #
 # - The evidence lower bound trades the reconstruction against the divergence from the prior, both sums; beta raises the price of saying anything.
 # - DARLA sees, then acts, then transfers. With eyes that had seen all colours, DQN and episodic control kept most of their return where pixels lost most of theirs.
-# - A larger mutual information gap did not mean a better transfer. The gap punishes factors that are split, too, which an agent does not mind.
+# - A larger mutual information gap did not mean a better transfer. The gap punishes factors that are split between latent variables, which an agent does not mind.
 # - The channels told beforehand where the agent on pixels would fail: it looks where rewards make it look.
 # - What the eyes had seen made the difference; eyes of the source alone failed. A convolutional network needed no DARLA here, and even the true factors did not transfer with every seed.
 #
@@ -549,7 +549,7 @@ quiz(
 #
 # - Dolne ograniczenie wiarygodności waży odtworzenie obrazu i dywergencję od rozkładu a priori, oba jako sumy; beta podnosi cenę mówienia czegokolwiek.
 # - DARLA najpierw patrzy, potem działa, potem przenosi. Z oczami, które widziały wszystkie kolory, DQN i sterowanie epizodyczne zachowały większość zwrotu tam, gdzie na pikselach większość traciły.
-# - Większa luka informacji wzajemnej nie oznaczała lepszego transferu. Luka karze też za czynniki podzielone między zmienne ukryte, a agentowi to nie przeszkadza.
+# - Większa luka informacji wzajemnej nie oznaczała lepszego transferu. Luka karze za czynniki podzielone między zmienne ukryte, a agentowi to nie przeszkadza.
 # - Kanały z góry powiedziały, gdzie zawiedzie agent na pikselach: patrzy tam, gdzie każą mu patrzeć nagrody.
 # - Różnicę robiło to, co oczy widziały; oczy z samej domeny źródłowej zawiodły. Sieć splotowa nie potrzebowała tu DARLA, a nawet prawdziwe czynniki nie przy każdym ziarnie losowości dawały transfer.
 #
