@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tlcourse"
-GROUND = {"backbones", "networks", "runtime", "training"}  # the shared ground
+GROUND = {"backbones", "channel_graph", "networks", "runtime", "training"}  # the shared ground
 FOLDERS = {"classroom", "data", "rl", "robots"}
 MAY_IMPORT = {
     "ground": {"ground"},
