@@ -65,15 +65,18 @@ def channel_group(network: nn.Module, layer: str) -> ChannelGroup:
         if node in group:
             continue
         group[node] = None
-        if not _is_layer(node, modules):
-            if not _passes(node, modules):
-                raise ValueError(
-                    f"the channels of layer {layer!r} cannot change: they meet {_told(node, modules)}; only "
-                    "activations, batch normalisation, pooling, dropout, Flatten and sums pass channels on"
-                )
+        if _is_layer(node, modules):
+            find_layer(network, node.target)
+        elif _passes(node, modules):
             pending += node.all_input_nodes
+        else:
+            raise ValueError(
+                f"the channels of layer {layer!r} cannot change: they meet {_told(node, modules)}; only "
+                "activations, batch normalisation, pooling, dropout, Flatten and sums pass channels on"
+            )
         for user in node.users:
             if _is_layer(user, modules):
+                find_layer(network, user.target)
                 _check_reader(layer, user, width, modules)
                 readers[user.target] = None
             else:
@@ -83,8 +86,6 @@ def channel_group(network: nn.Module, layer: str) -> ChannelGroup:
     norms = tuple(name for name in names if isinstance(modules[name], BATCH_NORMS))
     for name in (*makers, *norms, *readers):
         call_of(graph, name)
-        if isinstance(modules[name], LAYERS):
-            find_layer(network, name)
     return ChannelGroup(width, makers, norms, tuple(readers))
 
 

@@ -7,6 +7,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from .channel_graph import activation_after, channel_group, find_layer, replace_module
 
@@ -126,24 +127,10 @@ def deepen(network: nn.Module, layer: str, *, inputs: Tensor | None = None, kern
         )
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size is {kernel_size}; an identity kernel has a middle: give an odd number")
-    width, settings = old.weight.shape[0], {"device": old.weight.device, "dtype": old.weight.dtype}
-    if isinstance(old, nn.Linear):
-        identity = nn.Linear(width, width, bias=old.bias is not None, **settings)
-        nn.init.eye_(identity.weight)
-    else:
-        identity = type(old)(width, width, kernel_size, padding=kernel_size // 2, bias=old.bias is not None, **settings)
-        nn.init.dirac_(identity.weight)
-    if identity.bias is not None:
-        nn.init.zeros_(identity.bias)
-    new = [identity]
+    new = [_identity(old, kernel_size)]
     if norm is not None:
-        before = network.get_submodule(norm)
-        new.append(type(before)(width, eps=before.eps, momentum=before.momentum, **settings))
-        if inputs is not None:
-            new[-1].running_mean, new[-1].running_var = _moments(network, name, inputs)
-        with torch.no_grad():
-            new[-1].weight.copy_((new[-1].running_var + before.eps).sqrt())
-            new[-1].bias.copy_(new[-1].running_mean)
+        moments = None if inputs is None else _moments(network, name, inputs)
+        new.append(_undoing_norm(network.get_submodule(norm), old, moments))
     grown = copy.deepcopy(network)
     same = grown.get_submodule(name)
     replace_module(grown, name, nn.Sequential(same, *new, copy.deepcopy(same)).train(same.training))
@@ -179,6 +166,34 @@ def batch_norm_of(norm: nn.Module, features: Tensor) -> nn.Module:
             if tensor is not None and tensor.ndim == 1:
                 taken = tensor.detach()[features.to(tensor.device)].clone()
                 store[name] = nn.Parameter(taken, tensor.requires_grad) if store is new._parameters else taken
+    return new
+
+
+def _identity(old: nn.Module, kernel_size: int) -> nn.Module:
+    """A layer of the old one's kind, from its outputs to the same."""
+    width, settings = old.weight.shape[0], {"device": old.weight.device, "dtype": old.weight.dtype}
+    settings["bias"] = old.bias is not None
+    if isinstance(old, nn.Linear):
+        new = skip_init(nn.Linear, width, width, **settings)
+        nn.init.eye_(new.weight)
+    else:
+        new = skip_init(type(old), width, width, kernel_size, padding=kernel_size // 2, **settings)
+        nn.init.dirac_(new.weight)
+    if new.bias is not None:
+        nn.init.zeros_(new.bias)
+    return new
+
+
+def _undoing_norm(norm: nn.Module, old: nn.Module, moments: tuple[Tensor, Tensor] | None) -> nn.Module:
+    """A batch normalisation of the same kind that gives back what it is given, where that has these moments."""
+    settings = {"device": old.weight.device, "dtype": old.weight.dtype}
+    new = type(norm)(old.weight.shape[0], eps=norm.eps, momentum=norm.momentum, **settings)
+    with torch.no_grad():
+        if moments is not None:
+            new.running_mean.copy_(moments[0])
+            new.running_var.copy_(moments[1])
+        new.weight.copy_((new.running_var + new.eps).sqrt())
+        new.bias.copy_(new.running_mean)
     return new
 
 
