@@ -26,13 +26,13 @@
 # %% [markdown] lang="pl"
 # # Actor-Mimic
 #
-# Robot, który umie się wspinać, skakać i czołgać, nie powinien zaczynać od niczego, gdy ma się nauczyć jeszcze jednej rzeczy. Tutaj jedna sieć uczy się od trzech ekspertów (ang. *experts*), jak postępują, a potem przenosi to, czego się nauczyła, do gry, w którą żaden z nich nigdy nie grał.
+# Robot, który umie skakać, wspinać się i czołgać, nie powinien zaczynać od zera, gdy ma się nauczyć jeszcze jednej rzeczy. Tutaj jedna sieć uczy się od trzech ekspertów (ang. *experts*), jak postępują, a potem przenosi to, czego się nauczyła, do gry, w którą żaden z nich nigdy nie grał.
 #
 # **Po tej lekcji będziesz umieć**
 #
 # - zapisać obie straty metody Actor-Mimic, wyprowadzić ich gradienty i powiedzieć, czego każda z nich żąda od sieci,
 # - powiedzieć, dlaczego uczeń (ang. *student*) musi się uczyć w sytuacjach, w które sam się wpędza, i to pokazać,
-# - zacząć DQN od ucznia i zmierzyć przewagę na starcie jako pole pod krzywą, z przedziałem po ziarnach losowości,
+# - zacząć trening DQN od sieci ucznia i zmierzyć przewagę na starcie jako pole pod krzywą, z przedziałem ufności po ziarnach losowości,
 # - sprawdzić, który ekspert pomaga w nowym zadaniu, a który szkodzi,
 # - sprawdzić eksperymentem kontrolnym, co właściwie zostało przeniesione.
 #
@@ -76,12 +76,12 @@ SEED = 0
 #
 # **Actor-Mimic** (Parisotto et al. 2015, [arXiv 1511.06342](https://arxiv.org/abs/1511.06342)) is a driving school with several instructors, say for car, lorry and motorcycle, and one learner for all of it: a single network, the **student**. It plays; the **experts** tell what they would do in its place; it imitates them. One day it climbs onto a tractor, for which there is no instructor, and learns by trial and error. But it does not begin as somebody who has never held a steering wheel.
 #
-# From lesson 10 we keep these words. $Q(s, a)$ is the value of action $a$ in state $s$: the rewards to be expected from then on, later ones counting less. **DQN** learns it by trial and error: it plays, keeps what happened in a replay buffer, and draws from there what it trains on; it takes the action of the largest value, but now and then a random one, for exploration. Each expert is a network trained in this way on *its* game, and distillation trains a student to answer as the experts do, in lesson 10 with their games only as the goal. What Actor-Mimic does differently:
+# From lesson 10 we keep these words. $Q(s, a)$ is the value of action $a$ in state $s$: the sum of the rewards to be expected from then on, later ones counting less. **DQN** learns it by trial and error: it plays, keeps what happened in a replay buffer, and draws from there what it trains on; it takes the action of the largest value, but now and then a random one, for exploration. Each expert is a network trained in this way on *its* game, and distillation trains a student to answer as the experts do, in lesson 10 with their games only as the goal. What Actor-Mimic does differently:
 #
 # | | policy distillation | Actor-Mimic |
 # | --- | --- | --- |
 # | who plays while the student learns | the teacher | the student |
-# | temperature of the experts' answers | 0.01 | 1 |
+# | temperature of the experts' answers | 0.01 in its paper | 1 here |
 # | what is imitated | the policy | the policy and the features |
 # | what the student is for | to play the same games | to begin a new one as well |
 #
@@ -89,18 +89,18 @@ SEED = 0
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
-# Jeździj przez rok obok dobrej kierowczyni, a będziesz wiedzieć, jak się prowadzi, dopóki wszystko idzie dobrze. Tego, co robi, gdy auto wpadnie w poślizg, nie zobaczysz nigdy: jej auto w poślizg nie wpada. Twoje wpadnie przy pierwszej okazji. Dlatego w szkole jazdy za kierownicą siedzi *kursant*, a instruktorka mówi, co zrobiłaby **w tym miejscu**.
+# Pojeździj rok obok dobrej kierowczyni, a będziesz wiedzieć, jak prowadzić, dopóki wszystko idzie dobrze. Tego, co robi, gdy auto wpadnie w poślizg, nie zobaczysz nigdy: jej auto w poślizg nie wpada. Twoje wpadnie przy pierwszej okazji. Dlatego w szkole jazdy za kierownicą siedzi *kursant*, a instruktorka mówi, co zrobiłaby **w tym miejscu**.
 #
 # **Actor-Mimic** (naśladowanie aktora; Parisotto i in. 2015, [arXiv 1511.06342](https://arxiv.org/abs/1511.06342)) to szkoła jazdy z kilkoma instruktorami, powiedzmy od samochodu, ciężarówki i motocykla, i z jednym kursantem od wszystkiego: jedną siecią, **uczniem**. Uczeń gra, **eksperci** mówią, co zrobiliby na jego miejscu, a on ich naśladuje. Pewnego dnia wsiada na traktor, do którego nie ma instruktora, i uczy się metodą prób i błędów. Nie zaczyna jednak jak ktoś, kto nigdy nie trzymał kierownicy.
 #
-# Z lekcji 10 zostają nam słowa. $Q(s, a)$ to wartość akcji $a$ w stanie $s$: nagrody, których można się odtąd spodziewać, przy czym późniejsze liczą się mniej. **DQN** uczy się jej metodą prób i błędów: gra, zapisuje to, co się zdarzyło, w buforze powtórek (ang. *replay buffer*) i stamtąd losuje przykłady do treningu; wybiera akcję o największej wartości, a co pewien czas losową, dla eksploracji (ang. *exploration*). Każdy ekspert to sieć wytrenowana w ten sposób w *swojej* grze, a destylacja trenuje ucznia, żeby odpowiadał tak jak eksperci; w lekcji 10 chodziło tylko o ich gry. Co Actor-Mimic robi inaczej:
+# Pojęcia znamy z lekcji 10. $Q(s, a)$ to wartość akcji $a$ w stanie $s$: suma nagród, jakich można się odtąd spodziewać, przy czym późniejsze liczą się mniej. **DQN** uczy się jej metodą prób i błędów: gra, zapisuje to, co się zdarzyło, w buforze powtórek (ang. *replay buffer*) i stamtąd losuje przykłady do treningu; wybiera akcję o największej wartości, a co pewien czas losową, dla eksploracji (ang. *exploration*). Każdy ekspert to sieć wytrenowana w ten sposób w *swojej* grze, a destylacja trenuje ucznia tak, żeby odpowiadał jak eksperci; w lekcji 10 chodziło tylko o ich gry. Co Actor-Mimic robi inaczej:
 #
 # | | destylacja polityki | Actor-Mimic |
 # | --- | --- | --- |
 # | kto gra, gdy uczeń się uczy | nauczyciel | uczeń |
-# | temperatura odpowiedzi ekspertów | 0,01 | 1 |
+# | temperatura odpowiedzi ekspertów | 0,01 w artykule | 1 tutaj |
 # | co się naśladuje | politykę | politykę i cechy |
-# | do czego służy uczeń | do tych samych gier | także na początek nowej |
+# | do czego służy uczeń | do grania w te same gry | także do rozpoczęcia nowej |
 #
 # Nasi eksperci grają w **catch** (przedmioty spadają prosto w dół; dobre łap, złych unikaj), **breakout** i **invaders**. Nowa gra to **zigzag**: dobre i złe przedmioty spadają na ukos i odbijają się od ścian. Wszystkie cztery mają taki sam ekran, 10 × 10 pól z czterema kanałami, i te same cztery akcje.
 
@@ -116,10 +116,10 @@ for game, act in zip((*OLD, NEW), [*(expert.act for expert in experts), lambda s
         pictures.append(np.asarray(picture(seen[0])))
 fig = image_grid(np.stack(pictures).transpose(0, 3, 1, 2), rows=4, row_names=(*OLD, NEW), size=1)
 show(fig, alt=t("Six successive pictures of each of the four games: a blue player in the bottom row, green and red things above, grey traces.",
-                "Po sześć kolejnych obrazów czterech gier: niebieski gracz w dolnym rzędzie, nad nim zielone i czerwone przedmioty, szare ślady."))
+                "Po sześć kolejnych obrazów z każdej z czterech gier: niebieski gracz w dolnym rzędzie, nad nim zielone i czerwone przedmioty, szare ślady."))
 
 # %% [markdown] lang="en"
-# From left to right, step by step: the player is blue, good things are green, bad ones red (in breakout the ball is green and the bricks are red), traces are grey: where something was a step ago. In the first three games the experts are playing, ready-made, from lesson 10; in zigzag the player stands still.
+# From left to right, step by step: the player is blue, good things are green, bad ones red (in breakout the ball is green and the bricks are red), and grey traces show where something was a step ago. In the first three games the experts are playing, ready-made, from lesson 10; in zigzag the player stands still.
 #
 # ## The mathematics
 #
@@ -131,43 +131,43 @@ show(fig, alt=t("Six successive pictures of each of the four games: a blue playe
 #
 # $$L_{\text{policy}} = \log \sum_b e^{z_b} - \sum_a \pi_a z_a, \qquad \frac{\partial L_{\text{policy}}}{\partial z_a} = p_a - \pi_a .$$
 #
-# The student is told the difference of the probabilities, nothing else. Two things follow. A constant added to all values of a state changes nothing: the student learns **what to do, not how good things are**. And no component is ever larger than 1, however large the rewards of a game are: three experts with different scales of reward can teach one network, and none shouts the others down. With $H(\pi) = -\sum_a \pi_a \log \pi_a$ for the entropy, $L_{\text{policy}} = H(\pi_i) + \mathrm{KL}(\pi_i \,\|\, p)$: as the first term does not depend on the student, this is the Kullback–Leibler divergence of lesson 10.
+# The student is told the difference of the probabilities, nothing else. Two things follow. A constant added to all values of a state changes nothing: the student learns **what to do, not how good things are**. And no component is ever larger than 1, however large the rewards of a game are: three experts with different scales of reward can teach one network, and none can shout the others down without limit. With $H(\pi) = -\sum_a \pi_a \log \pi_a$ for the entropy, $L_{\text{policy}} = H(\pi_i) + \mathrm{KL}(\pi_i \,\|\, p)$: as the first term does not depend on the student, this is the Kullback–Leibler divergence of lesson 10.
 #
-# *By hand*: two actions, values 2 and 0. At $\tau = 1$ the expert's probabilities are $e^2 / (e^2 + 1) = 0.88$ and 0.12; a student that does not know yet has ½ and ½; the gradient is $(-0.38, 0.38)$. If the values are 0.1 and 0, the expert has 0.525 and 0.475, and the gradient shrinks to $(-0.025, 0.025)$. Where hardly anything depends on the action, the expert hardly insists. With $\tau = 0.01$ it would insist: $(-0.5, 0.5)$ in both cases.
+# *By hand*: two actions, values 2 and 0. At $\tau = 1$ the expert's probabilities are $e^2 / (e^2 + 1) = 0.88$ and 0.12; a student that does not know yet has ½ and ½; the gradient is $(-0.38, 0.38)$. If the values are 0.1 and 0, the expert has 0.525 and 0.475, and the gradient shrinks to $(-0.025, 0.025)$. Where hardly anything depends on the action, the expert hardly insists; nor does, at the same $\tau$, an expert whose game has small rewards throughout. With $\tau = 0.01$ it would insist: $(-0.5, 0.5)$ in both cases.
 #
-# **Feature regression.** Let $h(s)$ be the student's **features**, the outputs of the last layer before its heads, and $h_i(s)$ those of expert $i$. A linear map of its own for each expert, $W_i$ with the bias $b_i$, is to predict the expert's features from the student's; it is trained along, and thrown away in the end:
+# **Feature regression.** Let $h(s)$ be the student's **features**, the outputs of the last layer before its heads, and $h_i(s)$ those of expert $i$. A linear map of its own for each expert, $W_i$ with the bias $b_i$, is to predict the expert's features from the student's; it is trained along with the network, and thrown away in the end:
 #
 # $$L_{\text{features}} = \big\| W_i\, h(s) + b_i - h_i(s) \big\|^2, \qquad L = L_{\text{policy}} + \beta\, L_{\text{features}} .$$
 #
-# The number $\beta$ (0.01 in the paper) says how much it counts. Why should that help? An expert's values are linear in its features, $Q_i = V_i h_i + c_i$. Where the map is exact, $Q_i = V_i W_i h + V_i b_i + c_i$: **everything that the expert knows can be read off the student's features by a linear layer**, even what policy regression ignores, how good a state is. Into the student's features goes the gradient $2\, W_i^\top (W_i h + b_i - h_i)$. For given features the best map is least squares: with $\bar h$, $\bar h_i$ for the means over the states and $C_{xy}$ for the mean of the products of deviations,
+# The number $\beta$ (0.01 in the paper) says how much this loss counts. Why should it help? An expert's values are linear in its features, $Q_i = V_i h_i + c_i$; that is its head. Where the map is exact, $Q_i = V_i W_i h + V_i b_i + c_i$: **everything that the expert knows can be read off the student's features by a linear layer**, even what policy regression ignores, how good a state is. Into the student's features goes the gradient $2\, W_i^\top (W_i h + b_i - h_i)$. For given features the best map is least squares: with $\bar h$, $\bar h_i$ for the means over the states and $C_{xy}$ for the matrix of covariances of $x$ and $y$,
 #
 # $$W_i = C_{h_i h}\, C_{h h}^{-1}, \qquad b_i = \bar h_i - W_i \bar h, \qquad R^2 = 1 - \frac{\sum_s \| W_i h(s) + b_i - h_i(s) \|^2}{\sum_s \| h_i(s) - \bar h_i \|^2} .$$
 #
-# $R^2$, the share of the expert's variation that can be read, is how we shall look inside.
+# $R^2$, the share of the variation of the expert's features that can be read off, is our window into the network.
 #
-# **Transfer.** For the new game the heads are thrown away. The **trunk**, all layers up to the features, stays, gets one new head with random weights, and DQN trains all of it. Call $R(u)$ the return after $u$ updates, and measure a whole curve of $U$ updates by its mean height, the area under it divided by its length:
+# **Transfer.** For the new game the heads are thrown away. The **trunk**, all layers up to the features, stays, gets one new head with random weights, and DQN trains all of it. Call $R(u)$ the return after $u$ updates of DQN, and measure a whole curve of $U$ updates by its mean height, the area under it divided by its length:
 #
 # $$A = \frac{1}{U} \int_0^U R(u)\, \mathrm{d}u .$$
 #
-# The **head start** of a method is the difference of two such $A$, its own minus that of a random start. One pair of curves says nothing about its uncertainty. Take $n$ seeds, each with *both* methods, and the $n$ differences $d_1, \dots, d_n$ with their mean $\bar d$ and standard deviation $s_d$; the 95 % interval is $\bar d \pm t_{n-1}\, s_d / \sqrt n$, where $t_{n-1}$ is the 97.5 % quantile of Student's distribution (2.78 for five seeds, 2.26 for ten).
+# The **head start** of a method is the difference of two such $A$, its own minus that of a random start. (Nobody can be ahead at $u = 0$, for every head is new: what counts is how fast the return then rises.) One pair of curves says nothing about its uncertainty. Take $n$ seeds, each with *both* methods, and the $n$ differences $d_1, \dots, d_n$ with their mean $\bar d$ and standard deviation $s_d$; the 95 % interval is $\bar d \pm t_{n-1}\, s_d / \sqrt n$, where $t_{n-1}$ is the 97.5 % quantile of Student's distribution (2.78 for five seeds, 2.26 for ten).
 #
 # ### Who should play?
 #
-# Say that an episode lasts $T$ steps and that the student, wherever it was trained, takes a wrong action with probability $\varepsilon$.
+# Say that an episode lasts $T$ steps, and that in states like those it was trained on the student takes a wrong action with probability $\varepsilon$.
 #
-# *The experts play*, the student is trained on the states that they visit. There it errs with probability $\varepsilon$. But after its first error it may be where no expert ever was, where nothing has been promised, and at the worst it errs from then on in every step. A step $t$ is then wrong unless all steps up to it went right, so the number of wrong steps is expected to be up to
+# *The experts play*, the student is trained on the states that they visit. There it errs with probability $\varepsilon$. But after its first error it may be where no expert ever was and nothing has been promised; at the worst, it errs from then on in every step. A step $t$ is then wrong unless all steps up to it went right, so the number of wrong steps is expected to be up to
 #
 # $$\sum_{t=1}^{T} \Big( 1 - (1 - \varepsilon)^t \Big) = T - \frac{1 - \varepsilon}{\varepsilon} \Big( 1 - (1 - \varepsilon)^T \Big) \approx \frac{\varepsilon\, T^2}{2} ,$$
 #
-# the approximation being for small $\varepsilon T$. *The student plays*, and is trained on the states that *it* visits: it errs with probability $\varepsilon$ in each of the $T$ steps, and so in $\varepsilon T$ of them. If an error costs at most $u$ of the return, because the way back from it is known, it loses at most $u\, \varepsilon\, T$.
+# the approximation being for small $\varepsilon T$. *The student plays*, and is trained on the states that *it* visits: it errs with probability $\varepsilon$ in each of the $T$ steps, and so in $\varepsilon T$ of them. If an error costs at most $\kappa$ of the return, because the student knows the way back from it, it loses at most $\kappa\, \varepsilon\, T$.
 #
-# Squared or not, that is the difference (Ross et al. 2011, [arXiv 1011.0686](https://arxiv.org/abs/1011.0686); their method, **DAgger**, collects states while the student plays, and has the expert label all of them). The trouble is called **covariate shift**: the states that one is tested on are distributed otherwise than those that one was trained on, and here by one's own doing.
+# $T^2$ or $T$, that is the difference (Ross et al. 2011, [arXiv 1011.0686](https://arxiv.org/abs/1011.0686); their method, **DAgger**, collects states while the student plays, and has the expert label all of them). The trouble is called **covariate shift**: the states in the test follow another distribution than those in training; here it is the student's own actions that shift it.
 # %% [markdown] lang="pl"
-# Od lewej do prawej, krok po kroku: gracz jest niebieski, dobre przedmioty zielone, złe czerwone (w breakout piłka jest zielona, a cegły czerwone), ślady szare: tam coś było krok wcześniej. W pierwszych trzech grach grają gotowi eksperci z lekcji 10; w grze zigzag gracz stoi w miejscu.
+# Od lewej do prawej, krok po kroku: gracz jest niebieski, dobre przedmioty zielone, złe czerwone (w breakout piłka jest zielona, a cegły czerwone); szare ślady pokazują, gdzie coś było krok wcześniej. W pierwszych trzech grach grają gotowi eksperci z lekcji 10; w grze zigzag gracz stoi w miejscu.
 #
 # ## Matematyka
 #
-# **Regresja polityki** (ang. *policy regression*). Wartości zamienia w prawdopodobieństwa softmax z temperaturą $\tau$. Niech $\pi_i$ oznacza politykę eksperta $i$, $z_a(s)$ wyjścia ucznia dla jego gry, po jednym na akcję, a $p = \operatorname{softmax}(z)$ politykę ucznia. Strata w danym stanie to **entropia krzyżowa** (ang. *cross-entropy*):
+# **Regresja polityki** (ang. *policy regression*). Wartości zamienia na prawdopodobieństwa softmax z temperaturą $\tau$. Niech $\pi_i$ oznacza politykę eksperta $i$, $z_a(s)$ wyjścia ucznia dla jego gry, po jednym na akcję, a $p = \operatorname{softmax}(z)$ politykę ucznia. Strata w danym stanie to **entropia krzyżowa** (ang. *cross-entropy*):
 #
 # $$\pi_i(a \mid s) = \frac{e^{Q_i(s, a) / \tau}}{\sum_b e^{Q_i(s, b) / \tau}}, \qquad L_{\text{polityka}} = -\sum_a \pi_i(a \mid s) \log p(a \mid s) .$$
 #
@@ -175,37 +175,37 @@ show(fig, alt=t("Six successive pictures of each of the four games: a blue playe
 #
 # $$L_{\text{polityka}} = \log \sum_b e^{z_b} - \sum_a \pi_a z_a, \qquad \frac{\partial L_{\text{polityka}}}{\partial z_a} = p_a - \pi_a .$$
 #
-# Uczeń dowiaduje się, o ile różnią się prawdopodobieństwa, i niczego więcej. Wynikają z tego dwie rzeczy. Stała dodana do wszystkich wartości w danym stanie niczego nie zmienia: uczeń poznaje, **co robić, a nie jak dobra jest sytuacja**. I żadna składowa nigdy nie przekracza 1, choćby nagrody w grze były ogromne: jedną sieć może uczyć trzech ekspertów o różnych skalach nagród i żaden nie zagłuszy pozostałych. Gdy $H(\pi) = -\sum_a \pi_a \log \pi_a$ oznacza entropię, to $L_{\text{polityka}} = H(\pi_i) + \mathrm{KL}(\pi_i \,\|\, p)$: pierwszy składnik nie zależy od ucznia, więc jest to dywergencja Kullbacka–Leiblera z lekcji 10.
+# Uczeń dowiaduje się, o ile różnią się prawdopodobieństwa, i niczego więcej. Wynikają z tego dwie rzeczy. Stała dodana do wszystkich wartości w danym stanie niczego nie zmienia: uczeń poznaje, **co robić, a nie jak dobra jest sytuacja**. I żadna składowa nigdy nie przekracza 1, choćby nagrody w grze były ogromne: jedną sieć może uczyć trzech ekspertów o różnych skalach nagród i żaden nie może bez ograniczeń zagłuszać pozostałych. Gdy $H(\pi) = -\sum_a \pi_a \log \pi_a$ oznacza entropię, to $L_{\text{polityka}} = H(\pi_i) + \mathrm{KL}(\pi_i \,\|\, p)$: pierwszy składnik nie zależy od ucznia, więc jest to dywergencja Kullbacka–Leiblera z lekcji 10.
 #
-# *Ręcznie*: dwie akcje, wartości 2 i 0. Przy $\tau = 1$ ekspert ma prawdopodobieństwa $e^2 / (e^2 + 1) = 0{,}88$ i 0,12; uczeń, który jeszcze nic nie wie, ma ½ i ½; gradient wynosi $(-0{,}38, 0{,}38)$. Jeśli wartości to 0,1 i 0, ekspert ma 0,525 i 0,475, a gradient maleje do $(-0{,}025, 0{,}025)$. Gdzie od akcji prawie nic nie zależy, tam ekspert prawie nie nalega. Przy $\tau = 0{,}01$ by nalegał: $(-0{,}5, 0{,}5)$ w obu przypadkach.
+# *Ręcznie*: dwie akcje, wartości 2 i 0. Przy $\tau = 1$ ekspert ma prawdopodobieństwa $e^2 / (e^2 + 1) = 0{,}88$ i 0,12; uczeń, który jeszcze nic nie wie, ma ½ i ½; gradient wynosi $(-0{,}38, 0{,}38)$. Jeśli wartości to 0,1 i 0, ekspert ma 0,525 i 0,475, a gradient maleje do $(-0{,}025, 0{,}025)$. Gdzie od akcji prawie nic nie zależy, tam ekspert prawie nie nalega; przy tym samym $\tau$ nie nalega też ekspert, w którego grze wszystkie nagrody są małe. Przy $\tau = 0{,}01$ by nalegał: $(-0{,}5, 0{,}5)$ w obu przypadkach.
 #
-# **Regresja cech** (ang. *feature regression*). Niech $h(s)$ oznacza **cechy** ucznia, czyli wyjścia ostatniej warstwy przed głowicami, a $h_i(s)$ cechy eksperta $i$. Dla każdego eksperta osobne odwzorowanie liniowe, $W_i$ z wyrazem wolnym $b_i$, ma przewidzieć jego cechy z cech ucznia; uczymy je razem z siecią, a na końcu wyrzucamy:
+# **Regresja cech** (ang. *feature regression*). Niech $h(s)$ oznacza **cechy** ucznia, czyli wyjścia ostatniej warstwy przed głowicami, a $h_i(s)$ cechy eksperta $i$. Dla każdego eksperta osobne odwzorowanie liniowe, $W_i$ z wyrazem wolnym $b_i$, ma przewidzieć jego cechy z cech ucznia; trenujemy je razem z siecią, a na końcu wyrzucamy:
 #
 # $$L_{\text{cechy}} = \big\| W_i\, h(s) + b_i - h_i(s) \big\|^2, \qquad L = L_{\text{polityka}} + \beta\, L_{\text{cechy}} .$$
 #
-# Liczba $\beta$ (w artykule 0,01) mówi, ile ta strata znaczy. Dlaczego miałaby pomagać? Wartości eksperta zależą liniowo od jego cech, $Q_i = V_i h_i + c_i$. Tam, gdzie odwzorowanie jest dokładne, $Q_i = V_i W_i h + V_i b_i + c_i$: **wszystko, co wie ekspert, warstwa liniowa może odczytać z cech ucznia**, nawet to, co regresja polityki pomija, czyli jak dobra jest sytuacja. Do cech ucznia dociera gradient $2\, W_i^\top (W_i h + b_i - h_i)$. Dla danych cech najlepsze odwzorowanie daje metoda najmniejszych kwadratów: gdy $\bar h$, $\bar h_i$ to średnie po stanach, a $C_{xy}$ to średnia iloczynów odchyleń od nich,
+# Liczba $\beta$ (w artykule 0,01) to waga tej straty. Dlaczego miałaby ona pomagać? Wartości eksperta zależą liniowo od jego cech, $Q_i = V_i h_i + c_i$; to właśnie jego głowica. Tam, gdzie odwzorowanie jest dokładne, $Q_i = V_i W_i h + V_i b_i + c_i$: **wszystko, co wie ekspert, warstwa liniowa może odczytać z cech ucznia**, nawet to, co regresja polityki pomija, czyli jak dobra jest sytuacja. Do cech ucznia dociera gradient $2\, W_i^\top (W_i h + b_i - h_i)$. Dla danych cech najlepsze odwzorowanie daje metoda najmniejszych kwadratów: gdy $\bar h$, $\bar h_i$ to średnie po stanach, a $C_{xy}$ to macierz kowariancji $x$ i $y$,
 #
 # $$W_i = C_{h_i h}\, C_{h h}^{-1}, \qquad b_i = \bar h_i - W_i \bar h, \qquad R^2 = 1 - \frac{\sum_s \| W_i h(s) + b_i - h_i(s) \|^2}{\sum_s \| h_i(s) - \bar h_i \|^2} .$$
 #
-# Do środka sieci zajrzymy właśnie przez $R^2$: to część zmienności cech eksperta, którą da się odczytać.
+# $R^2$, czyli ta część zmienności cech eksperta, którą da się odczytać, pozwoli nam zajrzeć do środka sieci.
 #
-# **Transfer.** Dla nowej gry głowice wyrzucamy. **Pień** (ang. *trunk*), czyli wszystkie warstwy aż do cech, zostaje, dostaje jedną nową głowicę o losowych wagach i całość trenuje DQN. Niech $R(u)$ oznacza zwrot po $u$ aktualizacjach; całą krzywą o $U$ aktualizacjach mierzymy jej średnią wysokością, czyli polem pod nią podzielonym przez jej długość:
+# **Transfer.** Przed nową grą wyrzucamy głowice. **Pień** (ang. *trunk*), czyli wszystkie warstwy aż do cech, zostaje, dostaje jedną nową głowicę o losowych wagach i całość trenuje DQN. Niech $R(u)$ oznacza zwrot po $u$ aktualizacjach DQN; całą krzywą o $U$ aktualizacjach mierzymy jej średnią wysokością, czyli polem pod nią podzielonym przez jej długość:
 #
 # $$A = \frac{1}{U} \int_0^U R(u)\, \mathrm{d}u .$$
 #
-# **Przewaga na starcie** to różnica dwóch takich $A$: metody i startu losowego. Jedna para krzywych nic nie mówi o niepewności. Weź $n$ ziaren losowości, każde z *obiema* metodami, i $n$ różnic $d_1, \dots, d_n$ o średniej $\bar d$ i odchyleniu standardowym $s_d$; przedział ufności 95 % to $\bar d \pm t_{n-1}\, s_d / \sqrt n$, gdzie $t_{n-1}$ to kwantyl 97,5 % rozkładu Studenta (2,78 dla pięciu ziaren, 2,26 dla dziesięciu).
+# **Przewaga na starcie** to różnica dwóch takich $A$: metody i startu losowego. (Przy $u = 0$ nikt nie może prowadzić, bo każda głowica jest nowa: liczy się to, jak szybko zwrot potem rośnie.) Jedna para krzywych nic nie mówi o niepewności. Weź $n$ ziaren losowości, dla każdego uruchom *obie* metody, i oblicz $n$ różnic $d_1, \dots, d_n$, ich średnią $\bar d$ i odchylenie standardowe $s_d$; przedział ufności 95 % to $\bar d \pm t_{n-1}\, s_d / \sqrt n$, gdzie $t_{n-1}$ to kwantyl 97,5 % rozkładu Studenta (2,78 dla pięciu ziaren, 2,26 dla dziesięciu).
 #
 # ### Kto powinien grać?
 #
-# Powiedzmy, że epizod trwa $T$ kroków, a uczeń tam, gdzie go trenowano, wybiera złą akcję z prawdopodobieństwem $\varepsilon$.
+# Powiedzmy, że epizod trwa $T$ kroków, a uczeń w stanach takich jak te, na których go trenowano, wybiera złą akcję z prawdopodobieństwem $\varepsilon$.
 #
 # *Grają eksperci*, a uczeń trenuje na stanach, które odwiedzają oni. Tam myli się z prawdopodobieństwem $\varepsilon$. Po pierwszym błędzie może jednak znaleźć się tam, gdzie nigdy nie było żadnego eksperta i gdzie nikt niczego nie obiecywał, a w najgorszym razie będzie się odtąd mylić w każdym kroku. Krok $t$ jest wtedy zły, chyba że wszystkie kroki aż do niego były dobre, więc oczekiwana liczba złych kroków dochodzi do
 #
 # $$\sum_{t=1}^{T} \Big( 1 - (1 - \varepsilon)^t \Big) = T - \frac{1 - \varepsilon}{\varepsilon} \Big( 1 - (1 - \varepsilon)^T \Big) \approx \frac{\varepsilon\, T^2}{2} ,$$
 #
-# przy czym przybliżenie dotyczy małych $\varepsilon T$. *Gra uczeń* i trenuje na stanach, które odwiedza *sam*: myli się z prawdopodobieństwem $\varepsilon$ w każdym z $T$ kroków, a więc w $\varepsilon T$ z nich. Jeśli błąd kosztuje najwyżej $u$ zwrotu, bo droga powrotna jest znana, straci najwyżej $u\, \varepsilon\, T$.
+# przy czym przybliżenie dotyczy małych $\varepsilon T$. *Gra uczeń* i trenuje na stanach, które odwiedza *sam*: myli się z prawdopodobieństwem $\varepsilon$ w każdym z $T$ kroków, a więc w $\varepsilon T$ z nich. Jeśli błąd obniża zwrot najwyżej o $\kappa$, bo uczeń zna drogę powrotną, straci on najwyżej $\kappa\, \varepsilon\, T$.
 #
-# Z kwadratem czy bez: na tym polega różnica (Ross i in. 2011, [arXiv 1011.0686](https://arxiv.org/abs/1011.0686); ich metoda, **DAgger**, zbiera stany wtedy, gdy gra uczeń, a ekspert opatruje je wszystkie etykietami). Kłopot nazywa się **przesunięciem współzmiennych** (ang. *covariate shift*): stany, na których zdajemy egzamin, mają inny rozkład niż te, na których się uczyliśmy, a tutaj sami to sprawiamy.
+# $T^2$ albo $T$: na tym polega różnica (Ross i in. 2011, [arXiv 1011.0686](https://arxiv.org/abs/1011.0686); ich metoda, **DAgger**, zbiera stany wtedy, gdy gra uczeń, a ekspert opatruje je wszystkie etykietami). Kłopot nazywa się **przesunięciem współzmiennych** (ang. *covariate shift*): stany na egzaminie mają inny rozkład niż stany w treningu, a tutaj przesuwają go akcje samego ucznia.
 
 # %%
 T, wrong = 100, np.linspace(0.0005, 0.05, 100)
@@ -219,11 +219,11 @@ show(fig, alt=t("Expected wrong steps of a hundred against the probability of an
 # %% [markdown] lang="en"
 # ## The code
 #
-# The two losses are two lines each, `softened` is the expert's softmax. `train_actor_mimic` plays and learns in turns: the student plays a step of all games, the states go into a store, and batches are drawn from there. The new start is one line.
+# Each of the two losses is a check of the shapes and one line; `softened` is the expert's softmax. `train_actor_mimic` plays and learns in turns: the student plays a step of all games, the states go into a store, and batches are drawn from there. The new start is a copy of the trunk with one new head.
 # %% [markdown] lang="pl"
 # ## Kod
 #
-# Obie straty to po dwa wiersze, `softened` to softmax eksperta. `train_actor_mimic` na przemian gra i uczy się: uczeń wykonuje krok we wszystkich grach, stany trafiają do magazynu, a stamtąd losujemy paczki (ang. *batches*). Nowy start to jeden wiersz.
+# Każda z obu strat to sprawdzenie kształtów i jeden wiersz; `softened` to softmax eksperta. `train_actor_mimic` na przemian gra i uczy się: uczeń wykonuje krok we wszystkich grach, stany trafiają do magazynu, a stamtąd losujemy paczki (ang. *batches*). Nowy start to kopia pnia z jedną nową głowicą.
 
 # %%
 show_source(softened, policy_regression, feature_regression)
@@ -232,16 +232,16 @@ show_source(train_actor_mimic, transfer_network)
 # %% [markdown] lang="en"
 # ## The experiment: who should play?
 #
-# First one expert only, that of breakout, and students that may ask it 2,000 times, in ten parts of 200: "what would you do here?" After each part they learn from all answers so far. For half of them **the expert plays** all the time. For the others it plays in the first part only, and from then on **the student plays** in the way that it has learned so far; that is DAgger. Everything else is the same. As a measure of an error take what the expert itself holds to be lost by it: the value of its own action minus that of the student's. (Where two actions are equally good, an error costs nothing.)
+# First one expert only, that of breakout, and students who may ask it 2,000 times, in ten parts of 200: "what would you do here?" After each part they learn from all answers so far. For half of them **the expert plays** all the time. For the others it plays in the first part only, and from then on **the student plays**, as well as it has learned so far; that is DAgger. Everything else is the same. We measure an error by what it costs in the expert's own judgement: the value of its action minus that of the student's. (Where two actions are equally good, an error costs nothing.)
 # %% [markdown] lang="pl"
 # ## Eksperyment: kto powinien grać?
 #
-# Najpierw tylko jeden ekspert, od breakout, i uczniowie, którzy mogą go zapytać 2000 razy, w dziesięciu turach po 200: „co byś tu zrobił?”. Po każdej turze uczą się ze wszystkich dotychczasowych odpowiedzi. U połowy z nich cały czas **gra ekspert**. U pozostałych gra tylko w pierwszej turze, a odtąd **gra uczeń**, tak jak się dotąd nauczył; to właśnie DAgger. Wszystko inne jest takie samo. Miarą błędu niech będzie to, co traci się przez niego zdaniem samego eksperta: wartość jego akcji minus wartość akcji ucznia. (Gdzie dwie akcje są równie dobre, pomyłka nic nie kosztuje.)
+# Najpierw tylko jeden ekspert, od breakout, i uczniowie, którzy mogą go zapytać 2000 razy, w dziesięciu turach po 200: „co byś tu zrobił?”. Po każdej turze uczą się ze wszystkich dotychczasowych odpowiedzi. U połowy z nich cały czas **gra ekspert**. U pozostałych gra tylko w pierwszej turze, a odtąd **gra uczeń**, tak jak się dotąd nauczył; to właśnie DAgger. Wszystko inne jest takie samo. Błąd mierzymy tym, ile kosztuje zdaniem samego eksperta: wartością jego akcji minus wartość akcji ucznia. (Gdzie dwie akcje są równie dobre, pomyłka nic nie kosztuje.)
 
 # %% tags=["predict"]
 guess = Prediction(
-    t("In an exam on states that the expert visits, and in the game itself: how do the students compare for whom the expert played?", "Na egzaminie ze stanów, które odwiedza ekspert, i w samej grze: jak wypadną uczniowie, u których grał ekspert?"),
-    [t("better in the exam, better in the game", "lepiej na egzaminie, lepiej w grze"), t("better in the exam, worse in the game", "lepiej na egzaminie, gorzej w grze"), t("worse in both", "gorzej tu i tu")],
+    t("In an exam on states that the expert visits, and in the game itself: how do the students for whom the expert played compare with the others?", "Na egzaminie ze stanów, które odwiedza ekspert, i w samej grze: jak na tle pozostałych wypadną uczniowie, u których grał ekspert?"),
+    [t("better in the exam, clearly better in the game", "lepiej na egzaminie, wyraźnie lepiej w grze"), t("better in the exam, but not clearly in the game", "lepiej na egzaminie, ale w grze nie wyraźnie"), t("worse in both", "gorzej tu i tu")],
 )
 guess
 
@@ -301,23 +301,25 @@ exam = {name: [given_up(network, theirs).mean().item() for network in group] for
 own = {name: [given_up(network, met(network.act, "breakout")).mean().item() for network in group] for name, group in apprentices.items()}
 won = {name: [mean_return(network.act, "breakout") for network in group] for name, group in apprentices.items()}
 table([(name, np.mean(exam[name]), np.mean(own[name]), f"{np.mean(won[name]):.1f}") for name in kinds],
-      [t("mean of three students", "średnia z trzech uczniów"), t("lost a step, the expert's states", "strata na krok, stany eksperta"), t("lost a step, own states", "strata na krok, własne stany"), t("return")])
+      [t("mean of three students", "średnia z trzech uczniów"), t("lost per step, the expert's states", "strata na krok, stany eksperta"), t("lost per step, own states", "strata na krok, własne stany"), t("return")])
 (first, second), (lost, less) = won.values(), exam.values()
-guess.compare(0 if sum(first) > sum(second) else 1 if sum(lost) < sum(less) else 2)
+# en: Clearly better: the worst of the three is ahead of the best of the others.
+# pl: Wyraźnie lepiej: najgorszy z trzech wyprzedza najlepszego z pozostałych.
+guess.compare(0 if min(first) > max(second) else 1 if sum(lost) < sum(less) else 2)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for ax, losses, title in zip(axes, (exam, own), (t("in the exam, the expert's states", "na egzaminie, stany eksperta"), t("in its own game", "we własnej grze"))):
     for name, colour in zip(kinds, ("orange", "blue")):
         ax.plot(losses[name], won[name], "o", color=palette(colour), markersize=9, label=name)
-    ax.set(title=title, xlabel=t("value lost a step", "strata wartości na krok"), xlim=(0, None))
+    ax.set(title=title, xlabel=t("value lost per step", "strata wartości na krok"), xlim=(0, None))
 axes[0].set_ylabel(t("return in breakout", "zwrot w grze breakout"))
 axes[0].legend()
 show(fig, alt=t("Return of six students against the value that they lose: where the expert played, they lose little in the exam, but more in their own games; what is lost there decides about the return.",
                 "Zwrot sześciu uczniów względem wartości, którą tracą: ci, u których grał ekspert, tracą mało na egzaminie, ale więcej we własnej grze; o zwrocie decyduje to, co tracą tam."))
 
 # %% [markdown] lang="en"
-# Each dot is a student. Those for whom the expert played are the better imitators *in the exam*. But they have to play in states of their own, and there the same students lose several times as much: nothing of their lead is left in the game. For the others exam and game are much the same thing. On the right all six lie roughly along one line: what counts is what is lost in the states that one gets into. See where one of the first kind goes wrong: costly states of its own play, and what expert and student would do there. The ball comes down somewhere else, and the expert would long be on its way.
+# Each dot is a student. Those for whom the expert played are the better imitators *in the exam*. But they have to play in states of their own, and there the same students lose several times as much: nothing of their lead is left in the game. For the others, exam and game differ far less. On the right all six lie roughly along one line: what counts is what is lost in the states that one gets into. See where one of the first kind goes wrong: costly states of its own play, and what expert and student would do there. Often the ball comes down somewhere else, and the expert would long have been on its way.
 # %% [markdown] lang="pl"
-# Każda kropka to uczeń. Ci, u których grał ekspert, *na egzaminie* naśladują lepiej. Grać muszą jednak we własnych stanach, a tam ci sami uczniowie tracą kilka razy więcej: w grze nic nie zostaje z ich przewagi. U pozostałych egzamin i gra to prawie to samo. Po prawej cała szóstka leży mniej więcej wzdłuż jednej linii: liczy się to, co tracisz w stanach, w które sam trafiasz. Zobacz, gdzie jeden z tych pierwszych się myli: kosztowne stany z jego własnej gry oraz to, co zrobiliby w nich ekspert i uczeń. Piłka spada gdzie indziej, a ekspert byłby już dawno w drodze.
+# Każda kropka to uczeń. Ci, u których grał ekspert, *na egzaminie* naśladują lepiej. Grać muszą jednak we własnych stanach, a tam ci sami uczniowie tracą kilka razy więcej: w grze nic nie zostaje z ich przewagi. U pozostałych egzamin i gra różnią się o wiele mniej. Po prawej cała szóstka leży mniej więcej wzdłuż jednej linii: liczy się to, co tracisz w stanach, w które sam trafiasz. Zobacz, gdzie jeden z tych pierwszych się myli: kosztowne stany z jego własnej gry oraz to, co zrobiliby w nich ekspert i uczeń. Często piłka spada gdzie indziej, a ekspert byłby już dawno w drodze.
 
 # %%
 shadow = apprentices[next(iter(kinds))][0]
@@ -329,17 +331,17 @@ fig = image_grid(np.stack([np.asarray(picture(state.numpy())) for state in worst
 show(fig, alt=t("Five pictures of breakout; above each what the expert and what the student would do, and they disagree.", "Pięć obrazów gry breakout; nad każdym, co zrobiłby ekspert, a co uczeń, i są różnego zdania."))
 
 # %% [markdown] lang="en"
-# The more answers, the smaller the difference: once the expert has shown nearly all that can happen, because of their mere number or because it was made to err now and then, its states will do. In the recorded runs of all three games there are many times as many answers, and students from the experts' states play as well. Where answers are dear, as a human's are, or where errors lead far away, it matters.
+# The more answers, the smaller the difference: once the expert has shown nearly all that can happen, because it was asked so often or because it was made to err now and then, its states will do. In the recorded runs of all three games there are many times as many answers, and students from the experts' states play as well. Who plays matters where answers are expensive, as a human's are, or where errors lead far away.
 #
 # ## The experiment: three experts, one student
 #
-# Actor-Mimic does not ask in parts but all the time: the student plays, now and then at random, and learns from the states that it has met lately. It has a head for each of the three games. One learns by policy regression alone ($\beta = 0$), one with feature regression as well.
+# Actor-Mimic does not ask in parts but all the time: the student plays, now and then at random, and learns from the states that it has met lately. It has a head for each of the three games. We train two students: one by policy regression alone ($\beta = 0$), the other with feature regression as well.
 # %% [markdown] lang="pl"
-# Im więcej odpowiedzi, tym mniejsza różnica: gdy ekspert pokazał już prawie wszystko, co może się zdarzyć, bo było ich bardzo wiele albo bo kazano mu czasem się pomylić, jego stany wystarczą. W zapisanych przebiegach wszystkich trzech gier odpowiedzi jest wielokrotnie więcej i uczniowie ze stanów ekspertów grają równie dobrze. Tam, gdzie odpowiedzi są drogie, na przykład ludzkie, albo gdzie błędy prowadzą daleko, ma to znaczenie.
+# Im więcej odpowiedzi, tym mniejsza różnica: gdy ekspert pokazał już prawie wszystko, co może się zdarzyć, bo pytano go bardzo wiele razy albo kazano mu się czasem pomylić, jego stany wystarczą. W zapisanych przebiegach wszystkich trzech gier odpowiedzi jest wielokrotnie więcej i uczniowie ze stanów ekspertów grają równie dobrze. To, kto gra, ma znaczenie tam, gdzie odpowiedzi są drogie, bo udziela ich człowiek, albo gdzie błędy prowadzą daleko.
 #
 # ## Eksperyment: trzech ekspertów, jeden uczeń
 #
-# Actor-Mimic nie pyta turami, tylko cały czas: uczeń gra, co pewien czas losowo, i uczy się na stanach, które ostatnio spotkał. Do każdej z trzech gier ma osobną głowicę. Jeden uczy się samą regresją polityki ($\beta = 0$), drugi także regresją cech.
+# Actor-Mimic nie pyta turami, tylko cały czas: uczeń gra, co pewien czas losowo, i uczy się na stanach, które ostatnio spotkał. Do każdej z trzech gier ma osobną głowicę. Trenujemy dwóch uczniów: jednego samą regresją polityki ($\beta = 0$), drugiego także regresją cech.
 
 # %%
 record = recorded("actor_mimic")
@@ -368,13 +370,13 @@ table([(game, *(f"{value:.1f}" for value in row)) for game, row in scores.items(
 table([(name, *row) for name, row in shares.items()], [t("R² of the expert's features", "R² cech eksperta"), *OLD])
 
 # %% [markdown] lang="en"
-# One network now plays three games about as well as three experts, each of which has a trunk of the same size. The second table looks inside: a linear map is fitted on one half of the states that an expert visits, and tested on the other half. Policy regression alone leaves much of the experts' features out, for it has no use for how good a state is; feature regression gets most of them in. So the second half of the theory keeps its promise. Whether that is of any use in a new game is another question.
+# One network now plays three games about as well as three experts, each of which has a trunk of the same size. The second table looks inside: a linear map is fitted on one half of the states that an expert visits, and tested on the other half. Even an untrained network lets something be read off; that row is the yardstick. Policy regression alone leaves much of the experts' features out, for it has no use for how good a state is; feature regression brings in clearly more of them in each game, though not all. So far the second half of the theory keeps its promise. Whether that is of any use in a new game is another question.
 #
 # ## The experiment: a new game
 #
 # Now zigzag, from several starts: random weights, Actor-Mimic (with both losses), or one expert alone. Always a new head, always the same DQN. Four of them run here; the recorded runs have more, and for each seed its own experts.
 # %% [markdown] lang="pl"
-# Jedna sieć gra teraz w trzy gry mniej więcej tak dobrze jak trzej eksperci, z których każdy ma pień tej samej wielkości. Druga tabela zagląda do środka: odwzorowanie liniowe dopasowujemy na połowie stanów, które odwiedza ekspert, a sprawdzamy na drugiej połowie. Sama regresja polityki pomija dużą część cech ekspertów, bo nie obchodzi jej, jak dobra jest sytuacja; regresja cech wprowadza większość z nich. Druga część teorii dotrzymuje więc słowa. Czy na coś się to przyda w nowej grze, to inne pytanie.
+# Jedna sieć gra teraz w trzy gry mniej więcej tak dobrze jak trzej eksperci, z których każdy ma pień tej samej wielkości. Druga tabela zagląda do środka: odwzorowanie liniowe dopasowujemy na połowie stanów, które odwiedza ekspert, a sprawdzamy na drugiej połowie. Nawet z sieci bez treningu da się coś odczytać; ten wiersz służy za punkt odniesienia. Sama regresja polityki pomija dużą część cech ekspertów, bo nie obchodzi jej, jak dobra jest sytuacja; z regresją cech da się ich odczytać w każdej grze wyraźnie więcej, choć nie wszystko. Druga część teorii dotrzymuje więc na razie słowa. Czy na coś się to przyda w nowej grze, to inne pytanie.
 #
 # ## Eksperyment: nowa gra
 #
@@ -448,21 +450,21 @@ table([(names[name], f"{height[name]:.2f}" if name in height else None, mean_pm(
       [t("start", "start"), t("mean height, this run", "średnia wysokość, teraz"), t("recorded", "zapisana"), t("head start", "przewaga"), t("return at the end", "zwrot na końcu")])
 
 # %% [markdown] lang="en"
-# **One expert is a close relative.** Catch alone lifts the curve nearly as much as all three experts together, invaders alone a little, breakout alone not at all. (Its curve lies rather below that of the random start; but see the interval before you call that harm.) Nobody had told Actor-Mimic which of its experts would be of use, and it starts no worse than from the best one. That is the safe thing to say of it: *one network for all costs nothing against the right choice, and saves you from the wrong one*.
+# **One expert is a close relative.** Catch alone lifts the curve nearly as much as all three experts together, invaders alone a little, breakout alone not at all. (Its curve lies rather below that of the random start; but see the interval before you call that harm.) Nobody had told Actor-Mimic which of its experts would be of use, and it starts no worse than from the best one. So much can safely be said of this one new game: *one network for all did no worse than the right choice, and saved us from the wrong one*.
 #
-# **What was carried over?** Large weights might learn faster whatever they say. But if the weights of each layer are **shuffled**, so that their sizes stay and their sense is lost, the head start is gone: it was knowledge. With the **trunk frozen**, so that only the new head learns, DQN is ahead at first and soon gets stuck: 64 features made for other games are a good place to start from, but a linear head can only mix what is in them. And **policy regression only** does as well as both losses: what feature regression has put in was not needed here.
+# **What was carried over?** Perhaps large weights learn faster, whatever they mean. But if the weights of each layer are **shuffled**, so that their sizes stay and their sense is lost, the head start is gone: it was knowledge. With the **trunk frozen**, so that only the new head learns, DQN is ahead at first and soon gets stuck: 64 features made for other games are a good place to start from, but a linear head can only mix what is in them. And **policy regression only** does as well as both losses: what feature regression has put in was not needed here.
 #
 # **What the paper reported** (Parisotto et al. 2015). In Atari games, one network learned eight games from eight experts; another one, of thirteen games, was then the start for DQN on seven new ones. The head start was largest in three of them, Breakout, Star Gunner and Video Pinball. There, convolutional networks see the screen, one output layer serves all games, with actions that a game does not have masked out, and training takes millions of frames. We have four tiny relatives, fully connected layers, a head for each game, and minutes. That the head start depends on the game holds for both.
 #
-# **Explore** this run: choose a start and move the updates. On the right is the same game every time, 100 steps long: the line is the player, circles are good things where they came down, crosses are bad ones; full if the player was there, hollow if not. What does the first thousand updates teach the player from each start?
+# **Explore** this run: choose a start and move the updates. In the middle is the screen after 60 steps of a game that always begins in the same way; on the right are its first 100 steps: the line is the player, circles are good things where they came down, crosses are bad ones; full if the player was there, hollow if not. What do the first thousand updates teach the player from each start?
 # %% [markdown] lang="pl"
-# **Jeden ekspert jest bliskim krewnym.** Samo catch podnosi krzywą prawie tak samo jak wszyscy trzej eksperci razem, samo invaders trochę, a samo breakout wcale. (Jego krzywa leży raczej poniżej startu losowego; zanim jednak nazwiesz to szkodą, spójrz na przedział.) Nikt nie powiedział sieci Actor-Mimic, który z jej ekspertów się przyda, a mimo to startuje nie gorzej niż od najlepszego z nich. Tyle można o niej powiedzieć bez ryzyka: *jedna sieć od wszystkiego nic nie kosztuje w porównaniu z trafnym wyborem, a chroni przed nietrafnym*.
+# **Jeden ekspert jest bliskim krewnym.** Samo catch podnosi krzywą prawie tak samo jak wszyscy trzej eksperci razem, samo invaders trochę, a samo breakout wcale. (Jego krzywa leży raczej poniżej startu losowego; zanim jednak nazwiesz to szkodą, spójrz na przedział.) Nikt nie powiedział sieci Actor-Mimic, który z jej ekspertów się przyda, a mimo to startuje nie gorzej niż od najlepszego z nich. Tyle można bez ryzyka powiedzieć o tej jednej nowej grze: *jedna sieć od wszystkiego nie wypadła gorzej niż trafny wybór, a ochroniła przed nietrafnym*.
 #
-# **Co zostało przeniesione?** Może duże wagi uczą się szybciej, cokolwiek znaczą. Gdy jednak wagi każdej warstwy **potasujemy**, tak że ich wielkości zostają, a sens ginie, znika też przewaga: była to więc wiedza. Gdy **pień jest zamrożony** i uczy się tylko nowa głowica, DQN najpierw prowadzi, a wkrótce grzęźnie: 64 cechy zrobione do innych gier to dobry początek, ale liniowa głowica może tylko mieszać to, co w nich jest. A **sama regresja polityki** wystarcza tak samo jak obie straty: to, co wniosła regresja cech, nie było tu potrzebne.
+# **Co zostało przeniesione?** Może duże wagi uczą się szybciej, cokolwiek znaczą. Gdy jednak wagi każdej warstwy **potasujemy**, tak że ich wielkości zostają, a sens ginie, znika też przewaga: była to więc wiedza. Gdy **pień jest zamrożony** i uczy się tylko nowa głowica, DQN najpierw prowadzi, a wkrótce grzęźnie: 64 cechy powstałe w innych grach to dobry początek, ale liniowa głowica może tylko mieszać to, co w nich jest. A **sama regresja polityki** wystarcza tak samo jak obie straty: to, co wniosła regresja cech, nie było tu potrzebne.
 #
-# **Co wyszło w artykule** (Parisotto i in. 2015). W grach na Atari jedna sieć nauczyła się ośmiu gier od ośmiu ekspertów; inna, od trzynastu gier, była potem startem dla DQN w siedmiu nowych. Przewaga na starcie była największa w trzech z nich: Breakout, Star Gunner i Video Pinball. Ekran oglądają tam sieci splotowe, jedna warstwa wyjściowa obsługuje wszystkie gry (akcje, których dana gra nie ma, są zasłonięte), a trening trwa miliony klatek. My mamy cztery małe, spokrewnione gry, warstwy w pełni połączone, osobną głowicę dla każdej gry i minuty. Że przewaga zależy od gry, widać i tu, i tam.
+# **Co wyszło w artykule** (Parisotto i in. 2015). W grach na Atari jedna sieć nauczyła się ośmiu gier od ośmiu ekspertów; inna, od trzynastu gier, była potem startem dla DQN w siedmiu nowych. Przewaga na starcie była największa w trzech z nich: Breakout, Star Gunner i Video Pinball. Ekran oglądają tam sieci splotowe, jedna warstwa wyjściowa obsługuje wszystkie gry (akcje, których w danej grze nie ma, są maskowane), a trening trwa miliony klatek. My mamy cztery małe, spokrewnione gry, warstwy gęste, osobną głowicę dla każdej gry i minuty. Że przewaga zależy od gry, widać i tu, i tam.
 #
-# **Zbadaj** to uruchomienie: wybierz start i przesuwaj aktualizacje. Po prawej jest za każdym razem ta sama gra, 100 kroków: linia to gracz, kółka to dobre przedmioty w miejscu, gdzie spadły, krzyżyki to złe; pełne, jeśli gracz tam stał, puste, jeśli nie. Czego uczy gracza pierwszy tysiąc aktualizacji przy każdym ze startów?
+# **Zbadaj** to uruchomienie: wybierz start i przesuwaj suwak aktualizacji. Pośrodku widać ekran po 60 krokach gry, która zawsze zaczyna się tak samo, a po prawej jej pierwszych 100 kroków: linia to gracz, kółka to dobre przedmioty w miejscu, gdzie spadły, krzyżyki to złe; pełne, jeśli gracz tam stał, puste, jeśli nie. Czego uczy gracza pierwszy tysiąc aktualizacji przy każdym ze startów?
 
 # %% tags=["widget"]
 def draw(start, update):
@@ -498,7 +500,7 @@ explorer
 # %% [markdown] lang="pl"
 # ## Kiedy to zawodzi
 #
-# Wszystko, co zostało przeniesione, jest przywiązane do miejsc na ekranie: *pod dobrym przedmiotem jest dobre miejsce*. Niech teraz zigzag będzie pokazywany **do góry nogami**, jak przez kamerę, którą ktoś zamontował odwrotnie. Gra jest ta sama i dla startu losowego tak samo trudna: w pełni połączona warstwa o losowych wagach nie wie, które z jej 400 wejść ze sobą sąsiadują, więc każda ich kolejność jest równie dobra. Krzywa startu losowego może więc służyć obu wersjom. A Actor-Mimic?
+# Wszystko, co zostało przeniesione, jest przywiązane do miejsc na ekranie: *pod dobrym przedmiotem jest dobre miejsce*. Niech teraz zigzag będzie pokazywany **do góry nogami**, jak przez kamerę, którą ktoś zamontował odwrotnie. Gra jest ta sama i dla startu losowego tak samo trudna: warstwa gęsta o losowych wagach nie wie, które z jej 400 wejść ze sobą sąsiadują, więc każda ich kolejność jest równie dobra. Krzywa startu losowego może więc służyć obu wersjom. A Actor-Mimic?
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -525,11 +527,11 @@ show(fig, alt=t("Learning curves in zigzag: from Actor-Mimic in the upright game
 guess.compare(2 if height["turned"] < height["random"] - 0.2 else 1 if height["turned"] < height["random"] + 0.2 else 0)
 
 # %% [markdown] lang="en"
-# This is **negative transfer**: worse than if nothing had been learned before. The old features are not merely useless, they are wrong, and DQN has to unlearn them first; in the row where it looks for the player, things now appear that have yet to fall.
+# This is **negative transfer**: worse than if nothing had been learned before. The old features are not merely useless; they mislead, and DQN has to unlearn them first; in the row where it looks for the player, things now appear that have yet to fall.
 #
 # What is to be done? Measure before you trust: two curves over a few seeds, with the interval of their difference, tell whether a start helps. A convolutional network, to which it matters less where something is, may carry over more as long as places only shift; upside down is another matter. And the best help is a *related* source, or many sources, among which one is related.
 #
-# **The other limit is the experts.** A student that imitates never becomes much better than those whom it imitates, and where they are wrong, so is it. It is DQN on the new game that learns from rewards.
+# **The other limit is the experts.** A student that only imitates rarely becomes much better than those whom it imitates, and where they are wrong, so is it. Only with DQN, in the new game, does it learn from rewards.
 #
 # ## In robotics
 #
@@ -541,11 +543,11 @@ guess.compare(2 if height["turned"] < height["random"] - 0.2 else 1 if height["t
 #
 # **1. Policy regression.** `student_logits` and `expert_q` have shape (B, A): B states, A actions. Return the cross-entropy $-\sum_a \pi(a) \log p(a)$, averaged over the states, with $\pi = \operatorname{softmax}(Q / \tau)$ for the expert, `tau` for $\tau$, and $p$ the softmax of the student's outputs. A gradient must reach the student.
 # %% [markdown] lang="pl"
-# To jest **transfer negatywny** (ang. *negative transfer*): gorzej, niż gdyby sieć przedtem nie nauczyła się niczego. Dawne cechy nie są po prostu nieprzydatne, są błędne i DQN musi się ich najpierw oduczyć; w rzędzie, w którym szuka gracza, pojawiają się teraz przedmioty, które dopiero mają spaść.
+# To jest **transfer negatywny** (ang. *negative transfer*): gorzej, niż gdyby sieć przedtem nie nauczyła się niczego. Dawne cechy nie są po prostu nieprzydatne, lecz mylące i DQN musi się ich najpierw oduczyć; w rzędzie, w którym spodziewa się gracza, pojawiają się teraz przedmioty, które dopiero mają spaść.
 #
-# Co robić? Zmierz, zanim zaufasz: dwie krzywe na kilku ziarnach, z przedziałem ich różnicy, powiedzą, czy start pomaga. Sieć splotowa, dla której mniej znaczy, gdzie coś się znajduje, może przenieść więcej, dopóki miejsca się tylko przesuwają; do góry nogami to co innego. A najlepiej pomaga *spokrewnione* źródło albo wiele źródeł, wśród których jedno jest spokrewnione.
+# Co robić? Zmierz, zanim zaufasz: dwie krzywe na kilku ziarnach, z przedziałem ich różnicy, powiedzą, czy start pomaga. Sieć splotowa, dla której mniej ważne jest, gdzie coś się znajduje, może przenieść więcej, dopóki miejsca się tylko przesuwają; do góry nogami to co innego. A najlepiej pomaga *spokrewnione* źródło albo wiele źródeł, wśród których jedno jest spokrewnione.
 #
-# **Drugą granicą są eksperci.** Uczeń, który naśladuje, nie będzie dużo lepszy od tych, których naśladuje, a gdzie oni się mylą, tam myli się i on. Dopiero DQN w nowej grze uczy się z nagród.
+# **Drugą granicą są eksperci.** Uczeń, który tylko naśladuje, rzadko staje się dużo lepszy od tych, których naśladuje, a gdzie oni się mylą, tam myli się i on. Z nagród uczy się dopiero z DQN, w nowej grze.
 #
 # ## W robotyce
 #
@@ -636,8 +638,8 @@ def head_start(new, old, updates):
 # %% tags=["quiz"]
 quiz(
     Quiz(
-        t("In one game a good action earns 1, in another one 1000, and so are the experts' values. What does policy regression make of that, if the temperature suits each game's values?",
-          "W jednej grze dobra akcja daje 1, w drugiej 1000, i takie są wartości ekspertów. Co z tym robi regresja polityki, jeśli temperatura pasuje do wartości w każdej grze?"),
+        t("In one game a good action earns 1, in another one 1000, and the experts' values differ accordingly. What does policy regression make of that, if the temperature suits each game's values?",
+          "W jednej grze dobra akcja daje 1, w drugiej 1000, i takiego rzędu są wartości ekspertów. Co z tym zrobi regresja polityki, jeśli temperatura pasuje do wartości w każdej grze?"),
         [
             (t("The second game's gradients are a thousand times larger.", "Gradienty z drugiej gry są tysiąc razy większe."), False,
              t("That would be so for the squared error of the values; here only probabilities are compared.", "Tak byłoby przy błędzie kwadratowym wartości; tu porównuje się tylko prawdopodobieństwa.")),
@@ -665,8 +667,8 @@ quiz(
              t("The sizes are the same after shuffling.", "Po potasowaniu wielkości są te same.")),
             (t("That it came from which weight stands where, that is, from what was learned.", "O tym, że brała się z tego, która waga gdzie stoi, czyli z tego, czego sieć się nauczyła."), True,
              t("Yes: everything else was kept.", "Tak: wszystko inne zostało zachowane.")),
-            (t("That DQN does not work from large weights.", "O tym, że DQN nie działa od dużych wag."), False,
-             t("From shuffled weights it learned about as fast as from random ones.", "Od potasowanych wag uczyło się mniej więcej tak szybko jak od losowych.")),
+            (t("That DQN cannot learn from large initial weights.", "O tym, że DQN nie uczy się, gdy zaczyna od dużych wag."), False,
+             t("From shuffled weights it learned about as fast as from random ones.", "Z potasowanymi wagami uczyło się mniej więcej tak szybko jak z losowymi.")),
         ],
     ),
     Quiz(
@@ -674,7 +676,7 @@ quiz(
         [
             (t("Start from the expert with the highest return.", "Od eksperta o najwyższym zwrocie."), False,
              t("Its return says how good it is in its own task, not whether that task is related.", "Jego zwrot mówi, jak dobry jest we własnym zadaniu, a nie czy to zadanie jest spokrewnione.")),
-            (t("Start from one student of all ten, and measure it against a random start over a few seeds.", "Od jednego ucznia całej dziesiątki, i zmierzę go wobec startu losowego na kilku ziarnach."), True,
+            (t("Start from one student of all ten, and measure it against a random start over a few seeds.", "Od jednego ucznia całej dziesiątki; na kilku ziarnach porównam go ze startem losowym."), True,
              t("Yes: close to the best choice without having to choose, and the measurement tells whether it helps at all.", "Tak: to prawie najlepszy wybór bez wybierania, a pomiar powie, czy w ogóle pomaga.")),
             (t("Freeze the student's trunk, so that nothing is forgotten.", "Zamrożę pień ucznia, żeby niczego nie zapomniał."), False,
              t("Frozen features were not enough for the new game here; let them learn.", "Zamrożone cechy nie wystarczyły tu w nowej grze; pozwól im się uczyć.")),
@@ -685,7 +687,7 @@ quiz(
 # %% [markdown] lang="en"
 # ## What we saw
 #
-# - Policy regression tells the student the difference of two probabilities, $p_a - \pi_a$: what to do, not how good things are. Feature regression adds the rest: most of the experts' features could then be read off the student's, and it was not needed for the new game.
+# - Policy regression tells the student the difference of two probabilities, $p_a - \pi_a$: what to do, not how good things are. Feature regression adds to it: clearly more of the experts' features could then be read off the student's, which was not needed for the new game.
 # - A student trained on its expert's states imitated better there, and lost that lead in its own game: errors lead to where nothing was learned.
 # - One network for three games played them about as well as its experts, and gave DQN a head start on a fourth game, measured over seeds as an area with its interval.
 # - The closely related expert helped nearly as much as all three, another one a little, the third not at all. Actor-Mimic did no worse without being told which is which. Shuffled weights gave nothing, frozen ones too little.
@@ -695,10 +697,10 @@ quiz(
 # %% [markdown] lang="pl"
 # ## Podsumowanie
 #
-# - Regresja polityki mówi uczniowi, o ile różnią się dwa prawdopodobieństwa, $p_a - \pi_a$: co robić, a nie jak dobra jest sytuacja. Regresja cech dodaje resztę: z cech ucznia dało się potem odczytać większość cech ekspertów, ale w nowej grze nie było to potrzebne.
+# - Regresja polityki mówi uczniowi, o ile różnią się dwa prawdopodobieństwa, $p_a - \pi_a$: co robić, a nie jak dobra jest sytuacja. Regresja cech coś do tego dodaje: z cech ucznia dało się potem odczytać wyraźnie więcej cech ekspertów, ale w nowej grze nie było to potrzebne.
 # - Uczeń trenowany na stanach eksperta naśladował go tam lepiej, ale we własnej grze tę przewagę tracił: błędy prowadzą tam, gdzie niczego się nie nauczył.
 # - Jedna sieć od trzech gier grała w nie mniej więcej tak dobrze jak jej eksperci i dała DQN przewagę w czwartej grze, zmierzoną na wielu ziarnach jako pole z przedziałem.
-# - Blisko spokrewniony ekspert pomógł prawie tak samo jak wszyscy trzej, inny trochę, trzeci wcale. Actor-Mimic wypadł nie gorzej, choć nikt mu nie powiedział, który jest który. Potasowane wagi nie dały nic, zamrożone za mało.
+# - Blisko spokrewniony ekspert pomógł prawie tak samo jak wszyscy trzej, inny trochę, trzeci wcale. Uczeń Actor-Mimic wypadł nie gorzej, choć nikt mu nie powiedział, który jest który. Potasowane wagi nie dały nic, zamrożone za mało.
 # - Przy ekranie do góry nogami ten sam start szkodził.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
