@@ -130,7 +130,7 @@ show(fig, alt=t("Grey pictures of the red and the blue channel. In both source p
 # %% [markdown] lang="pl"
 # W domenie źródłowej przedmiot widać w kanale czerwonym, a w niebieskim wcale; w docelowej na odwrót. (To kolory skrajne. W grze kolory odbiegają od nich o najwyżej jedną piątą zakresu. Wtedy w domenie źródłowej kanał niebieski pokazuje przedmiot słabo; zielony, w obu domenach jednakowo, trochę lepiej; ale czerwony o tyle wyraźniej, że agent może się bez tamtych dwóch obejść.) Agent, który uczy się z pikseli w domenie źródłowej, prawie nie ma powodu szukać przedmiotu w kanale niebieskim.
 #
-# Najpierw rywal: DQN na surowych pikselach, z dwiema warstwami w pełni połączonymi. Gra 64 łazikami naraz i robi 2000 aktualizacji. (Żaden łazik nie zdobędzie 30: najpierw musi dojechać, o jedną dziesiątą szyny na krok; około 28 to najlepszy możliwy zwrot.)
+# Najpierw rywal: DQN na surowych pikselach, z dwiema warstwami gęstymi. Gra 64 łazikami naraz i robi 2000 aktualizacji. (Żaden łazik nie zdobędzie 30: najpierw musi dojechać, o jedną dziesiątą szyny na krok; około 28 to najlepszy możliwy zwrot.)
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -248,11 +248,11 @@ show(fig, alt=t("Two matrices of shares, factors by latent variables. With the l
                 "Dwie macierze udziałów, czynniki względem zmiennych ukrytych. Przy większej becie o każdym czynniku mówi mniej zmiennych ukrytych."))
 
 # %% [markdown] lang="en"
-# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes just that, though a split factor is not a mixed one; that a latent variable speaks of two factors it does not punish directly. With the larger $\beta$ the gap of these two is larger, as hoped: a tighter budget leaves less room for splitting. (The seed matters as much; we shall see.)
+# Read the columns: most latent variables speak mainly of one factor. Read the rows: some factors are split over two latent variables. The gap punishes just that, though a split factor is not a mixed one; that a latent variable speaks of two factors it does not punish directly. Of these two, the one with the larger $\beta$ has the larger gap, as hoped: a tighter budget leaves less room for splitting. But that is one seed of each: over the three in the record the mean gaps at 4 and at 12 are about equal, though both are larger than at $\beta = 1$. The seed matters as much; we shall see.
 #
 # **Explore**: move the latent variables and look at the picture. Which of them does an agent need that only has to know where the object is, one or several? (With the other $\beta$, z1 to z6 stand for other things.)
 # %% [markdown] lang="pl"
-# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze właśnie za to, choć czynnik podzielony to nie to samo co pomieszany; za to, że jedna zmienna ukryta mówi o dwóch czynnikach, wprost nie karze. Przy większym $\beta$ luka jest u tej dwójki większa, zgodnie z nadzieją: kto musi więcej oszczędzać, ten mniej dzieli. (Ziarno losowości ma nie mniejszy wpływ; jeszcze to zobaczysz.)
+# Czytaj kolumnami: większość zmiennych ukrytych mówi głównie o jednym czynniku. Czytaj wierszami: niektóre czynniki są podzielone między dwie zmienne ukryte. Luka karze właśnie za to, choć czynnik podzielony to nie to samo co pomieszany; za to, że jedna zmienna ukryta mówi o dwóch czynnikach, wprost nie karze. Z tych dwojga oczu większą lukę mają te z większym $\beta$, zgodnie z nadzieją: kto musi więcej oszczędzać, ten mniej dzieli. To jednak po jednym ziarnie losowości: z trzech zapisanych ziaren wychodzą przy 4 i 12 średnio mniej więcej równe luki, choć obie większe niż przy $\beta = 1$. Ziarno ma wpływ nie mniejszy; jeszcze to zobaczysz.
 #
 # **Zbadaj**: przesuwaj zmienne ukryte i patrz na obraz. Których z nich potrzebuje agent, który musi wiedzieć tylko, gdzie jest przedmiot, jednej czy kilku? (Przy drugim $\beta$ z1 do z6 znaczą co innego.)
 
@@ -285,9 +285,9 @@ explorer
 show_source(see, act, transfer)
 
 # %% [markdown] lang="en"
-# Beside DQN we let another learner try: **episodic control** (Blundell et al. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). It trains nothing. It keeps a table of states and of the return that followed each action, and in a new state asks those most similar to it. What *similar* means is up to the representation: distances between pictures (for speed, between random projections of them), or between latent variables.
+# Beside DQN we let another learner try: **episodic control** (Blundell et al. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). It trains nothing. For each action it keeps a table of states, each with the *highest* return that ever followed the action there; in a new state it averages over the most similar ones in the table. It takes the action that promises most. What *similar* means is up to the representation: distances between pictures (for speed, between random projections of them), or between latent variables.
 # %% [markdown] lang="pl"
-# Obok DQN wypróbujmy jeszcze **sterowanie epizodyczne** (ang. *episodic control*; Blundell i in. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). Niczego ono nie trenuje. Prowadzi tabelę stanów i zwrotów (ang. *return*), które nastąpiły po każdej akcji, a w nowym stanie pyta te najbardziej podobne. Co znaczy *podobne*, zależy od reprezentacji: odległość obrazów (dla szybkości ich losowych rzutów) albo odległość zmiennych ukrytych.
+# Obok DQN wypróbujmy jeszcze **sterowanie epizodyczne** (ang. *episodic control*; Blundell i in. 2016, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)). Niczego ono nie trenuje. Dla każdej akcji prowadzi tabelę stanów, a przy każdym z nich *najwyższy* zwrot (ang. *return*), jaki kiedykolwiek po tej akcji nastąpił; w nowym stanie uśrednia zwroty z najbardziej podobnych stanów w tabeli. Wybiera akcję, która obiecuje najwięcej. Co znaczy *podobne*, zależy od reprezentacji: odległość obrazów (dla szybkości ich losowych rzutów) albo odległość zmiennych ukrytych.
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -339,8 +339,9 @@ rows = {
     t("A2C, pixels", "A2C, piksele"): agents["A2C, pixels"],
     t("episodic control, pixels", "sterowanie epizodyczne, piksele"): agents["episodic control, pixels"],
     t("DQN, convolutional, pixels", "DQN splotowy, piksele"): agents["DQN, pixels, convolutional"],
+    t("DQN, pixels, colours twice as varied", "DQN, piksele, dwa razy większa rozpiętość kolorów"): agents["DQN, pixels, spread 0.4"],
     t("DQN, true factors", "DQN, prawdziwe czynniki"): agents["DQN, true factors"],
-    t("DQN, true factors, one value per colour", "DQN, prawdziwe czynniki, po jednej wartości koloru"): agents["DQN, true factors, spread 0"],
+    t("DQN, true factors, extreme colours only", "DQN, prawdziwe czynniki, tylko kolory skrajne"): agents["DQN, true factors, spread 0"],
     **{f"DQN, DARLA, β = {beta}": {d: of_vision(f"beta {beta}", d) for d in ("source", "target")} for beta in (1, 4, 12)},
     "A2C, DARLA, β = 4": {d: of_vision("beta 4", d, "A2C") for d in ("source", "target")},
     t("episodic control, DARLA, β = 4", "sterowanie epizodyczne, DARLA, β = 4"): {d: of_vision("beta 4", d, "episodic control") for d in ("source", "target")},
@@ -352,48 +353,50 @@ record.note()
 # %% [markdown] lang="en"
 # (± is a 95 % interval, over agents or, for DARLA, over the means of three visions; with three it is wide.) The two other learners fail on pixels as DQN does: A2C, which learns a policy directly, together with an estimate of the return to be expected (*actor-critic*; the synchronous form of the paper's A3C; Mnih et al. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), and episodic control. With DARLA's eyes all three transfer. Higgins et al. report that DARLA is ahead of its baselines in zero-shot transfer, over several environments (DeepMind Lab, a Jaco arm) and several learners (DQN, A3C and episodic control). Their worlds are three-dimensional, their pictures larger, their training longer by far; ours is small, and made so that pixels mislead.
 #
-# Three rows do not fit this story. (Most of the recorded agents trained longer than those above: DQN for half as many updates again, the convolutional one for fewer, episodic control for twice as many steps.)
+# Four results do not fit this story. (Most of the recorded agents trained longer than those above: DQN for half as many updates again, the convolutional one for fewer, episodic control for twice as many steps.)
 #
 # - **The convolutional DQN does not fail.** A likely reason: a filter is used at every place. The white rover shows in all three channels, so filters learn to find edges in blue as well, and the same filters run over the object. In fully connected layers each pixel of each channel has a weight of its own, and those of the blue pixels *at the object's height* were hardly needed. So an architecture that fits can do what DARLA does here.
-# - **The true factors are not enough.** An agent that is *told* the four factors, the most disentangled representation there is, transfers with some seeds and fails with others; the more so with a single value per colour. In the source, floor and object always change colour together. What its network makes of them apart, nobody has ever asked, so chance decides. A representation says what is what; that colour does not matter, only experience can say.
-# - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger. Is it disentanglement that helps at all?
+# - **More variety of colour is enough, too.** Let colours stray twice as far from the extremes as before, in the source and in the target: the same DQN on pixels, without any eyes trained apart, then keeps most of its return. Probably it can no longer rely on the red channel: sometimes the object is mostly green, and hardly differs in red from a brighter floor, so the other channels are worth learning, too. That is the domain randomization of [lesson 07](07_sim_to_real.ipynb), where the colours vary *while the agent acts*.
+# - **The true factors are not enough.** An agent that is *told* the four factors, the most disentangled representation there is, transfers with some seeds and fails with others; the more so if only the extreme colours occur. In the source, floor and object always change colour together. What its network makes of them apart, nobody has ever asked, so chance decides. A representation says what is what; that colour does not matter, only experience can say.
+# - **A plain VAE, $\beta = 1$, transfers at least as well** as 4 and 12, whose gaps are larger on average. Is it disentanglement that helps at all?
 # %% [markdown] lang="pl"
 # (± to przedział ufności 95 %, po agentach, a dla DARLA po średnich trzech par oczu; przy trzech jest szeroki.) Na pikselach zawodzą też dwa pozostałe algorytmy: A2C, które uczy się od razu polityki, a razem z nią oszacowania spodziewanego zwrotu (ang. *actor-critic*; synchroniczna postać użytego w artykule A3C; Mnih i in. 2016, [arXiv 1602.01783](https://arxiv.org/abs/1602.01783)), oraz sterowanie epizodyczne. Z oczami DARLA transfer udaje się wszystkim trzem. Higgins i in. podają, że w transferze bez przykładów DARLA wyprzedza metody porównawcze w kilku środowiskach (DeepMind Lab, ramię Jaco) i z kilkoma algorytmami (DQN, A3C i sterowanie epizodyczne). Ich światy są trójwymiarowe, obrazy większe, a trening nieporównanie dłuższy; nasz jest mały i zrobiony tak, żeby piksele wprowadzały w błąd.
 #
-# Trzy wiersze do tej opowieści nie pasują. (Większość zapisanych agentów trenowała dłużej niż ci powyżej: DQN miał o połowę więcej aktualizacji, splotowy mniej, a sterowanie epizodyczne dwa razy więcej kroków.)
+# Cztery wyniki do tej opowieści nie pasują. (Większość zapisanych agentów trenowała dłużej niż ci powyżej: DQN miał o połowę więcej aktualizacji, splotowy mniej, a sterowanie epizodyczne dwa razy więcej kroków.)
 #
-# - **DQN splotowy nie zawodzi.** Prawdopodobny powód: ten sam filtr działa w każdym miejscu. Biały łazik widać we wszystkich trzech kanałach, więc filtry uczą się znajdować krawędzie także w niebieskim, a te same filtry przebiegają potem po przedmiocie. W warstwach w pełni połączonych każdy piksel każdego kanału ma osobną wagę, a wagi niebieskich pikseli *na wysokości przedmiotu* prawie nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
-# - **Prawdziwe czynniki nie wystarczą.** Agent, któremu cztery czynniki po prostu *podano*, a trudno o reprezentację bardziej rozdzieloną, przy jednych ziarnach przenosi się dobrze, a przy innych zawodzi, tym częściej, gdy każdy kolor ma tylko jedną wartość. W domenie źródłowej kolory podłogi i przedmiotu zawsze zmieniają się razem. Co sieć zrobi z nimi osobno, o to nikt jej nigdy nie pytał, więc decyduje przypadek. Reprezentacja mówi, co jest czym; że kolor nie ma znaczenia, może powiedzieć tylko doświadczenie.
-# - **Zwykły VAE, $\beta = 1$, przenosi się co najmniej tak dobrze** jak 4 i 12, które mają większe luki. Czy rozdzielenie w ogóle tu pomaga?
+# - **DQN splotowy nie zawodzi.** Prawdopodobny powód: ten sam filtr działa w każdym miejscu. Biały łazik widać we wszystkich trzech kanałach, więc filtry uczą się znajdować krawędzie także w niebieskim, a te same filtry przebiegają potem po przedmiocie. W warstwach gęstych każdy piksel każdego kanału ma osobną wagę, a wagi niebieskich pikseli *na wysokości przedmiotu* prawie nie były potrzebne. Odpowiednia architektura potrafi więc tutaj to samo co DARLA.
+# - **Wystarcza też większa różnorodność kolorów.** Niech w domenie źródłowej i docelowej kolory odbiegają od skrajnych dwa razy dalej niż dotąd: ten sam DQN na pikselach, bez żadnych osobno trenowanych oczu, zachowuje wtedy większość zwrotu. Prawdopodobnie nie może już polegać na kanale czerwonym: przedmiot bywa głównie zielony i w czerwieni prawie nie różni się od jaśniejszej podłogi, więc opłaca się korzystać także z pozostałych kanałów. To randomizacja domeny (ang. *domain randomization*) z [lekcji 07](07_sim_to_real.ipynb): kolory zmieniają się wtedy, gdy agent *działa*.
+# - **Prawdziwe czynniki nie wystarczą.** Agent, któremu cztery czynniki po prostu *podano*, a trudno o reprezentację bardziej rozdzieloną, przy jednych ziarnach przenosi się dobrze, a przy innych zawodzi, tym częściej, gdy występują tylko kolory skrajne. W domenie źródłowej kolory podłogi i przedmiotu zawsze zmieniają się razem. Co sieć zrobi z nimi osobno, o to nikt jej nigdy nie pytał, więc decyduje przypadek. Reprezentacja mówi, co jest czym; że kolor nie ma znaczenia, może powiedzieć tylko doświadczenie.
+# - **Zwykły VAE, $\beta = 1$, przenosi się co najmniej tak dobrze** jak 4 i 12, które mają średnio większe luki. Czy rozdzielenie w ogóle tu pomaga?
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 3.6))
-kinds = {"untrained": (t("untrained", "bez treningu"), "grey"), "beta 4, source only": (t("β = 4, source only", "β = 4, tylko źródłowa"), "orange"), "beta 1": ("β = 1", "sky"),
-         "beta 4": ("β = 4", "red"), "beta 4, perceptual": (t("β = 4, perceptual", "β = 4, strata percepcyjna"), "purple"), "beta 12": ("β = 12", "green")}
-for kind, (label, colour) in kinds.items():
-    ax.plot([row["gap"] for row in eyes[kind]], of_vision(kind, "target"), "o", color=palette(colour), label=label)
+kinds = {"untrained": (t("untrained", "bez treningu"), "grey", "X"), "beta 4, source only": (t("β = 4, source only", "β = 4, tylko źródłowa"), "orange", "v"), "beta 1": ("β = 1", "sky", "o"),
+         "beta 4": ("β = 4", "red", "s"), "beta 4, perceptual": (t("β = 4, perceptual", "β = 4, strata percepcyjna"), "purple", "D"), "beta 12": ("β = 12", "green", "^")}
+for kind, (label, colour, marker) in kinds.items():
+    ax.plot([row["gap"] for row in eyes[kind]], of_vision(kind, "target"), marker, color=palette(colour), label=label)
 ax.axhline(np.mean(agents["DQN, pixels"]["target"]), color=palette("black"), linestyle=":", label=t("DQN, pixels", "DQN, piksele"))
 ax.set(xlabel=t("mutual information gap", "luka informacji wzajemnej"), ylabel=t("return in the target, of 30", "zwrot w domenie docelowej, z 30"), ylim=(0, 30))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-show(fig, alt=t("Return in the target against the gap, a point for each vision: visions that saw everything lie high at any gap, those that saw only the source lie low.",
-                "Zwrot w domenie docelowej względem luki, jeden punkt na każdą parę oczu: te, które widziały wszystko, leżą wysoko przy każdej luce, a te, które widziały tylko domenę źródłową, nisko."))
+show(fig, alt=t("Return in the target against the gap, a mark for each vision. Those that saw everything lie highest, a few of them clearly lower than the rest, and do not rise with the gap; below them lie those that saw only the source, then a dotted line, DQN on pixels, and under it the untrained ones.",
+                "Zwrot w domenie docelowej względem luki, jeden znak na każdą parę oczu. Najwyżej leżą te, które widziały wszystko, kilka wyraźnie niżej niż reszta; z luką nie rosną. Pod nimi leżą te, które widziały tylko domenę źródłową, dalej kropkowana linia, DQN na pikselach, a pod nią oczy bez treningu."))
 
 # %% [markdown] lang="en"
-# Each point is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to read the object's place off other combinations of its colour and the floor's, and about a third of the lead over pixels is left. With untrained eyes the agent does not even learn the source well. Look also at the spread of one colour along the axis: seeds alone move the gap as much as $\beta$ does. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. They also prove that without assumptions about model and data, *inductive biases*, nothing guarantees that it comes about at all.)
+# Each mark is a vision with its agents. Among those that have seen everything, more disentangled ones do not transfer better. What counts is **what the eyes have seen**. With the same $\beta$ and only pictures of the source, they never had to read the object's place off other combinations of its colour and the floor's, and about a third of the lead over pixels is left. With untrained eyes the agent does not even learn the source well. Look also at the spread of one colour along the axis: seeds alone move the gap as much as $\beta$ does. (This does not refute the paper, in whose harder tasks entangled representations did worse than disentangled ones. But Locatello et al. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), who trained thousands of such networks, found no sign either that disentanglement by itself makes later learning easier. They also prove that without assumptions about model and data, *inductive biases*, nothing guarantees that it comes about at all.)
 #
-# The purple points use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: here it did rather worse, but then its settings were not tuned.
+# The purple diamonds use DARLA's **perceptual loss**: compare $x$ and $x'$ not by pixels, but by the features $J$ of a *denoising autoencoder*, trained to fill in hidden patches, $\lVert J(x) - J(x') \rVert^2$. It is meant for pictures in which a small thing matters much. Ours have few pixels, and the object is large: here it did rather worse, but then its settings were not tuned.
 #
 # ## When it fails
 #
-# See it happen: eyes trained here and now, for a dozen seconds or so, on pictures of the source alone. (A short training, too; the orange points above had the full one.)
+# See it happen: eyes trained here and now, for a dozen seconds or so, on pictures of the source alone. (A short training, too; the orange triangles above had the full one.)
 # %% [markdown] lang="pl"
-# Każdy punkt to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odczytywać położenia przedmiotu przy innych połączeniach jego koloru z kolorem podłogi i z przewagi nad pikselami zostaje mniej więcej jedna trzecia. Z oczami bez treningu agent nie uczy się dobrze nawet domeny źródłowej. Spójrz też, jak rozrzucone wzdłuż osi są punkty jednego koloru: same ziarna losowości przesuwają lukę tak samo jak $\beta$. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. Dowodzą też, że bez założeń o modelu i danych (ang. *inductive biases*) nic nie gwarantuje, że rozdzielona reprezentacja w ogóle powstanie.)
+# Każdy znak to jedne oczy ze swoimi agentami. Wśród tych, które widziały wszystko, bardziej rozdzielone nie przenoszą się lepiej. Liczy się to, **co oczy widziały**. Przy tym samym $\beta$, ale na samych obrazach z domeny źródłowej, nigdy nie musiały odczytywać położenia przedmiotu przy innych połączeniach jego koloru z kolorem podłogi i z przewagi nad pikselami zostaje mniej więcej jedna trzecia. Z oczami bez treningu agent nie uczy się dobrze nawet domeny źródłowej. Spójrz też, jak rozrzucone wzdłuż osi są znaki jednego koloru: same ziarna losowości przesuwają lukę tak samo jak $\beta$. (To nie obala artykułu, w którego trudniejszych zadaniach reprezentacje pomieszane wypadały gorzej niż rozdzielone. Ale i Locatello i in. 2019, [arXiv 1811.12359](https://arxiv.org/abs/1811.12359), którzy wytrenowali tysiące takich sieci, nie znaleźli oznak, by samo rozdzielenie ułatwiało późniejsze uczenie. Dowodzą też, że bez założeń o modelu i danych (ang. *inductive biases*) nic nie gwarantuje, że rozdzielona reprezentacja w ogóle powstanie.)
 #
-# Fioletowe punkty to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od drobnego szczegółu obrazu. Nasze obrazy mają mało pikseli, a przedmiot jest duży: tutaj wypadła raczej gorzej, ale też nikt nie dobierał jej ustawień.
+# Fioletowe romby to **strata percepcyjna** DARLA: porównaj $x$ i $x'$ nie piksel po pikselu, tylko przez cechy $J$ *autoenkodera odszumiającego* (ang. *denoising autoencoder*), który nauczył się uzupełniać zasłonięte fragmenty, $\lVert J(x) - J(x') \rVert^2$. Ma pomagać tam, gdzie wiele zależy od drobnego szczegółu obrazu. Nasze obrazy mają mało pikseli, a przedmiot jest duży: tutaj wypadła raczej gorzej, ale też nikt nie dobierał jej ustawień.
 #
 # ## Kiedy zawodzi
 #
-# Zobacz to na żywo: oczy trenowane tu i teraz, przez kilkanaście sekund, na samych obrazach z domeny źródłowej. (To także krótki trening; pomarańczowe punkty powyżej miały pełny.)
+# Zobacz to na żywo: oczy trenowane tu i teraz, przez kilkanaście sekund, na samych obrazach z domeny źródłowej. (To także krótki trening; pomarańczowe trójkąty powyżej miały pełny.)
 
 # %%
 only_source = torch.from_numpy(render(sample_factors(10_000, "source", np.random.default_rng(SEED))))
@@ -487,7 +490,7 @@ def gap(shares):
 # %% tags=["quiz"]
 quiz(
     Quiz(
-        t("Why does the fully connected DQN on pixels fail in the target?", "Dlaczego DQN z warstwami w pełni połączonymi zawodzi na pikselach w domenie docelowej?"),
+        t("Why does the fully connected DQN on pixels fail in the target?", "Dlaczego DQN z warstwami gęstymi zawodzi na pikselach w domenie docelowej?"),
         [
             (t("It has never seen blue objects.", "Nigdy nie widział niebieskich przedmiotów."), False,
              t("It has, on magenta floors.", "Widział, na magencie.")),
@@ -509,23 +512,23 @@ quiz(
         ],
     ),
     Quiz(
-        t("A vision splits the rover's place evenly between two latent variables, and neither speaks of anything else. What does the mutual information gap say?",
-          "Oczy dzielą położenie łazika po równo między dwie zmienne ukryte, a żadna z nich nie mówi o niczym innym. Co na to luka informacji wzajemnej?"),
+        t("A vision splits the rover's place evenly between two latent variables, and neither speaks of anything else. What does this factor contribute to the mutual information gap?",
+          "Oczy dzielą położenie łazika po równo między dwie zmienne ukryte, a żadna z nich nie mówi o niczym innym. Jaki jest wkład tego czynnika do luki informacji wzajemnej?"),
         [
-            (t("It is small for this factor, although nothing is mixed.", "Dla tego czynnika jest mała, choć nic nie jest pomieszane."), True,
+            (t("Next to nothing, although nothing is mixed.", "Prawie żaden, choć nic nie jest pomieszane."), True,
              t("Yes. An agent does not mind; so look at the matrix, not at the number alone.", "Tak. Agentowi to nie przeszkadza; dlatego patrz na macierz, a nie na samą liczbę.")),
-            (t("It is 1: no latent variable speaks of two factors.", "Wynosi 1: żadna zmienna ukryta nie mówi o dwóch czynnikach."), False,
+            (t("1, for no latent variable speaks of two factors.", "1, bo żadna zmienna ukryta nie mówi o dwóch czynnikach."), False,
              t("That is modularity; the gap compares the latent variables of one factor.", "To modularność; luka porównuje zmienne ukryte dla jednego czynnika.")),
-            (t("It is negative.", "Jest ujemna."), False,
+            (t("A negative number.", "Ujemny."), False,
              t("The largest share is never below the second largest.", "Największy udział nie bywa mniejszy od drugiego.")),
         ],
     ),
     Quiz(
         t("Next month your robot will meet known parts on known tables, in combinations that are new to it. Its network stays fully connected. Which preparation do our numbers support?",
-          "Za miesiąc twój robot trafi na znane części na znanych stołach, ale w połączeniach dla niego nowych. Jego sieć pozostaje w pełni połączona. Jakie przygotowanie popierają nasze liczby?"),
+          "Za miesiąc twój robot trafi na znane części na znanych stołach, ale w połączeniach dla niego nowych. Jego sieć nadal składa się z samych warstw gęstych. Jakie przygotowanie popierają nasze liczby?"),
         [
             (t("A larger beta.", "Większa beta."), False,
-             t("It raised the gap, but not the transfer.", "Podniosła lukę, ale nie transfer.")),
+             t("It did not raise the transfer, and the gap not always.", "Nie podniosła transferu, a lukę nie zawsze.")),
             (t("Unlabelled pictures of all combinations, and eyes trained on them.", "Nieopisane obrazy wszystkich połączeń i oczy na nich wytrenowane."), True,
              t("Yes: what the eyes had seen made the difference.", "Tak: różnicę robiło to, co oczy widziały.")),
             (t("A longer training of the agent where it is now.", "Dłuższy trening agenta tam, gdzie jest teraz."), False,
@@ -541,7 +544,7 @@ quiz(
 # - DARLA sees, then acts, then transfers. With eyes that had seen all colours, DQN and episodic control kept most of their return where pixels lost most of theirs.
 # - A larger mutual information gap did not mean a better transfer. The gap punishes factors that are split between latent variables, which an agent does not mind.
 # - The channels told beforehand where the agent on pixels would fail: it looks where rewards make it look.
-# - What the eyes had seen made the difference; eyes of the source alone failed. A convolutional network needed no DARLA here, and even the true factors did not transfer with every seed.
+# - What the eyes had seen made the difference; eyes of the source alone failed. A convolutional network needed no DARLA here, more varied colours did as well, and even the true factors did not transfer with every seed.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
 # %% [markdown] lang="pl"
@@ -551,7 +554,7 @@ quiz(
 # - DARLA najpierw patrzy, potem działa, potem przenosi. Z oczami, które widziały wszystkie kolory, DQN i sterowanie epizodyczne zachowały większość zwrotu tam, gdzie na pikselach większość traciły.
 # - Większa luka informacji wzajemnej nie oznaczała lepszego transferu. Luka karze za czynniki podzielone między zmienne ukryte, a agentowi to nie przeszkadza.
 # - Kanały z góry powiedziały, gdzie zawiedzie agent na pikselach: patrzy tam, gdzie każą mu patrzeć nagrody.
-# - Różnicę robiło to, co oczy widziały; oczy z samej domeny źródłowej zawiodły. Sieć splotowa nie potrzebowała tu DARLA, a nawet prawdziwe czynniki nie przy każdym ziarnie losowości dawały transfer.
+# - Różnicę robiło to, co oczy widziały; oczy z samej domeny źródłowej zawiodły. Sieć splotowa nie potrzebowała tu DARLA, większa różnorodność kolorów też ją zastąpiła, a nawet prawdziwe czynniki nie przy każdym ziarnie losowości dawały transfer.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
 
@@ -583,7 +586,7 @@ claim(t("Recorded: what eyes that saw everything gain over eyes of the source", 
 # - Watters et al. 2019, *Spatial Broadcast Decoder*, [arXiv 1901.07017](https://arxiv.org/abs/1901.07017), for places that come out disentangled
 # - Blundell et al. 2016, *Model-Free Episodic Control*, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)
 #
-# [Lesson 07](07_sim_to_real.ipynb) crosses a gap of physics instead of colours. [Lesson 11](11_actor_mimic.ipynb) carries over what experts know. Lesson 13, still planned, lets networks grow.
+# [Lesson 07](07_sim_to_real.ipynb) crosses a gap of physics instead of colours. [Lesson 11](11_actor_mimic.ipynb) carries over what experts know. [Lesson 13](13_growing_networks.ipynb) lets networks grow.
 # %% [markdown] lang="pl"
 # ## Co dalej
 #
@@ -594,4 +597,4 @@ claim(t("Recorded: what eyes that saw everything gain over eyes of the source", 
 # - Watters i in. 2019, *Spatial Broadcast Decoder*, [arXiv 1901.07017](https://arxiv.org/abs/1901.07017), o położeniach, które wychodzą rozdzielone
 # - Blundell i in. 2016, *Model-Free Episodic Control*, [arXiv 1606.04460](https://arxiv.org/abs/1606.04460)
 #
-# [Lekcja 07](07_sim_to_real.ipynb) pokonuje lukę fizyki, a nie kolorów. [Lekcja 11](11_actor_mimic.ipynb) przenosi to, co wiedzą eksperci. Lekcja 13, dopiero w planach, pozwala sieciom rosnąć.
+# [Lekcja 07](07_sim_to_real.ipynb) pokonuje lukę fizyki, a nie kolorów. [Lekcja 11](11_actor_mimic.ipynb) przenosi to, co wiedzą eksperci. [Lekcja 13](13_growing_networks.ipynb) pozwala sieciom rosnąć.
