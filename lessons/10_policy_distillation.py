@@ -330,7 +330,7 @@ for i, loss in enumerate(LOSSES):
     runs, places = [after(size, loss, 3000) for size in SIZES], np.arange(3) + 0.2 * i - 0.3
     axes[1].bar(places, np.mean(runs, 1), 0.18, color=palette(COLOURS[loss]))
     axes[1].plot(places, runs, ".", color=palette("black"), markersize=4)
-axes[0].set(xlabel=t("batches", "paczki"), ylabel=t("score, mean of the games", "wynik, średnia z gier"), ylim=(-0.4, 1.2), title=t("a quarter of a teacher's weights", "jedna czwarta wag nauczyciela"))
+axes[0].set(xlabel=t("batches", "liczba paczek"), ylabel=t("score, mean of the games", "wynik, średnia z gier"), ylim=(-0.4, 1.2), title=t("a quarter of a teacher's weights", "jedna czwarta wag nauczyciela"))
 axes[0].legend(fontsize=9, ncols=2, loc="lower right")
 axes[1].set(xticks=range(3), xticklabels=[f"{100 * weights[size] / weights['full']:.0f} %" for size in SIZES],
             xlabel=t("size of the student", "wielkość ucznia"), title=t("after 3000 batches", "po 3000 paczek"))
@@ -343,13 +343,13 @@ record.note()
 #
 # **The paper** compared the losses on four Atari games, with students as large as their teachers: there, too, the squared error was the worst (in Breakout it reached a third of the teacher's score, in the others it came closer), and KL with $\tau = 0.01$ was the best. In ten games, with a student for each, those with 25 %, 7 % and 4 % of the weights reached 108 %, 102 % and 84 % of the teachers' scores (geometric mean); and one student for three games did better than its teachers, and than a DQN trained on the three at once. The setting differs: pictures of a screen, convolutional networks, up to 18 actions, and training that lasted for days; in our figure that would presumably be far to the right, where the temperature hardly matters any more.
 #
-# **Why is the squared error so slow?** Test the suspicion. Of the squared error that the student of loss 1 still makes after 2000 batches, and of the one that it made at the beginning, which share is the level, $A \bar d^{\,2}$? And how often is its best action the teacher's, or as good?
+# **Why is the squared error so slow?** Test the suspicion. Of the squared error that the student of loss 1 still makes after 2000 batches, and of the one that it made at the beginning, which share is the level, $A \bar d^{\,2}$? And of all four students: how often do they choose the teacher's action, how much value does their choice lose per step, and how often more than 0.1?
 # %% [markdown] lang="pl"
 # KL z $\tau = 1$ zdecydowanie prowadzi, a błąd kwadratowy zostaje daleko w tyle, w tym uruchomieniu tak samo jak w zapisanych (po lewej średnie z ziaren losowości i ich 95-procentowe przedziały ufności, po prawej kropka to jedno ziarno). Po lewej widać, jak do tego dochodzi. Przy miękkiej temperaturze uczeń cztery razy mniejszy od nauczyciela już po 2000 paczek gra prawie jak nauczyciele. Przy $\tau = 0{,}01$, jak w artykule, zbliża się do nich dopiero po mniej więcej trzy razy dłuższym treningu: **za ostrą temperaturę płaci się dłuższym treningiem**. Im mniejszy uczeń, tym niższe wyniki, a błąd kwadratowy jest ostatni przy każdej wielkości. Fioletowa linia to błąd kwadratowy bez poziomu, czyli błąd **przewag** (ang. *advantages*; o ile akcja jest warta więcej niż średnia akcji w danym stanie). Rośnie prawie tak szybko jak przy $\tau = 1$, zgodnie ze wzorem drugiego rzędu.
 #
 # **W artykule** porównano te straty na czterech grach Atari, z uczniami tak dużymi jak nauczyciele: tam też najgorszy był błąd kwadratowy (w Breakout osiągnął jedną trzecią wyniku nauczyciela, w innych był bliżej), a najlepsze było KL z $\tau = 0{,}01$. W dziesięciu grach, z osobnym uczniem do każdej, uczniowie mający 25 %, 7 % i 4 % wag nauczyciela osiągnęli 108 %, 102 % i 84 % wyniku nauczycieli (średnia geometryczna), a jeden uczeń do trzech gier grał lepiej niż jego nauczyciele i niż DQN trenowany na tych trzech naraz. Warunki są inne: obrazy z ekranu, sieci splotowe, do 18 akcji i trening trwający całymi dniami; na naszym rysunku byłoby to zapewne daleko po prawej, gdzie temperatura prawie nie ma już znaczenia.
 #
-# **Dlaczego błąd kwadratowy działa tak wolno?** Sprawdź podejrzenie. Jaką część błędu kwadratowego, który uczeń straty 1 miał na początku i który wciąż ma po 2000 paczek, stanowi poziom, $A \bar d^{\,2}$? I jak często najlepsza akcja ucznia jest też najlepszą akcją nauczyciela albo prawie tak samo dobrą?
+# **Dlaczego błąd kwadratowy działa tak wolno?** Sprawdź podejrzenie. Jaką część błędu kwadratowego, który uczeń straty 1 miał na początku i który wciąż ma po 2000 paczek, stanowi poziom, $A \bar d^{\,2}$? A u wszystkich czterech uczniów: jak często wybierają akcję nauczyciela, ile wartości tracą przez swój wybór średnio na krok i jak często tracą ponad 0,1?
 
 # %%
 def answers(student, name):
@@ -534,28 +534,28 @@ def temperature(gap, p):
 
 
 # %% [markdown] lang="en"
-# **3. What no decision depends on.** `student_q` and `teacher_q` have the shape $(B, A)$. Return the share of the level in the squared error, summed over all states: $\sum_s A\, \bar d_s^{\,2} \big/ \sum_s \sum_a d_{sa}^2$ with $d = q^S - q^T$ and its mean $\bar d_s$ over the actions of a state. (For any number of actions.)
+# **3. The squared error of the advantages**, the purple line above. `student_q` and `teacher_q` have the shape $(B, A)$. Return the squared error without the level, $\frac1B \sum_s \sum_a (d_{sa} - \bar d_s)^2$ with $d = q^S - q^T$ and its mean $\bar d_s$ over the actions of a state: summed over the actions, averaged over the states. A gradient must reach the student. (Once it is right, give it to `imitate` as the `loss`, and compare the `scores` with those of `mse`.)
 # %% [markdown] lang="pl"
-# **3. To, od czego nie zależy żadna decyzja.** `student_q` i `teacher_q` mają kształt $(B, A)$. Zwróć udział poziomu w błędzie kwadratowym, zsumowanym po wszystkich stanach: $\sum_s A\, \bar d_s^{\,2} \big/ \sum_s \sum_a d_{sa}^2$, gdzie $d = q^S - q^T$, a $\bar d_s$ to jego średnia po akcjach stanu. (Dla dowolnej liczby akcji.)
+# **3. Błąd kwadratowy przewag**, czyli fioletowa linia powyżej. `student_q` i `teacher_q` mają kształt $(B, A)$. Zwróć błąd kwadratowy bez poziomu, $\frac1B \sum_s \sum_a (d_{sa} - \bar d_s)^2$, gdzie $d = q^S - q^T$, a $\bar d_s$ to jego średnia po akcjach stanu: sumę po akcjach, średnią po stanach. Gradient ma docierać do ucznia. (Gdy wynik będzie dobry, podaj tę funkcję do `imitate` jako `loss` i porównaj `scores` z wynikami `mse`.)
 
 # %% tags=["exercise"]
-def share_of_level(student_q, teacher_q):
+def without_level(student_q, teacher_q):
     return ...
 
 
 # %% [markdown] lang="en" tags=["hint"]
-# `(student_q - teacher_q).mean(1)` has a number per state. The shift by it occurs in each of the $A$ actions, `student_q.shape[1]`.
+# The mean of each state must be taken from its own row: `mean(1, keepdim=True)` has the shape $(B, 1)$, which fits $(B, A)$.
 # %% [markdown] lang="pl" tags=["hint"]
-# `(student_q - teacher_q).mean(1)` to jedna liczba na stan. Przesunięcie o nią występuje w każdej z $A$ akcji, `student_q.shape[1]`.
+# Średnią każdego stanu trzeba odjąć od jego własnego wiersza: `mean(1, keepdim=True)` ma kształt $(B, 1)$, który pasuje do $(B, A)$.
 
 # %% tags=["check"]
-check("level_share", share_of_level)
+check("without_level", without_level)
 
 
 # %% tags=["solution"]
-def share_of_level(student_q, teacher_q):
+def without_level(student_q, teacher_q):
     error = student_q - teacher_q
-    return student_q.shape[1] * error.mean(1).square().sum() / error.square().sum()
+    return (error - error.mean(1, keepdim=True)).square().sum(1).mean()
 
 
 # %% [markdown] lang="en"

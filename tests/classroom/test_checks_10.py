@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,13 +39,22 @@ def by_hand(student_logits, teacher_q, tau):
 
 
 def by_projection(student, teacher):
-    ones = torch.full((4, 4), 0.25, dtype=student.dtype)
-    return ((student - teacher) @ ones).square().sum() / (student - teacher).square().sum()
+    rest = torch.eye(4, dtype=student.dtype) - 0.25
+    return ((student - teacher) @ rest).square().sum() / len(student)
 
 
-def by_numpy(student, teacher):
-    error = (student - teacher).numpy()
-    return 1 - np.sum((error - error.mean(1, keepdims=True)) ** 2) / np.sum(error**2)
+def by_variance(student, teacher):
+    return 4 * (student - teacher).var(1, unbiased=False).mean()
+
+
+def by_difference(student, teacher):
+    error = student - teacher
+    return (error**2).sum(1).mean() - 4 * error.mean(1).square().mean()
+
+
+def by_hand_centred(student, teacher):
+    student, teacher = (q - q.mean(1, keepdim=True) for q in (student, teacher))
+    return F.mse_loss(student, teacher, reduction="sum") / len(student)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +65,10 @@ def by_numpy(student, teacher):
         ("kl_loss", by_hand),
         ("temperature", lambda gap, p: gap / math.log(p / (1 - p))),
         ("temperature", lambda gap, p: gap / torch.logit(torch.tensor(p))),
-        ("level_share", by_projection),
-        ("level_share", by_numpy),
-        ("level_share", lambda student, teacher: float(by_projection(student, teacher))),
+        ("without_level", by_projection),
+        ("without_level", by_variance),
+        ("without_level", by_difference),
+        ("without_level", by_hand_centred),
     ],
 )
 def test_the_answer_may_be_computed_in_any_way(name, answer):
@@ -105,21 +114,43 @@ def test_another_temperature_is_told_what_is_wrong(lang, answer, english, polish
     told("temperature", answer, lang, english, polish)
 
 
-def share(shift, error):
-    return shift.expand_as(error).square().sum() / error.square().sum()
+def summed(error):
+    return (error**2).sum(1).mean()
 
 
 @pytest.mark.parametrize(
     ("answer", "english", "polish"),
     [
-        (lambda s, t: 1 - by_projection(s, t), "This is the other part", "To ta druga część"),
-        (lambda s, t: (s - t).mean(1).square().sum() / (s - t).square().sum(), "The shift occurs in", "Przesunięcie w"),
-        (lambda s, t: share((s - t).mean(), s - t), "You take one shift for all", "Bierzesz jedno przesunięcie"),
-        (lambda s, t: share((s - t).mean(0), s - t), "You average over the states", "Uśredniasz po stanach"),
-        (lambda s, t: (4 * (s - t).mean(1) ** 2 / ((s - t) ** 2).sum(1)).mean(), "You average the", "Uśredniasz ud"),
-        (lambda s, t: (s - t).mean(1).square().sum() / (s - t).norm(), "The whole error must", "Cały błąd też"),
-        (lambda s, t: share(s.mean(1, keepdim=True), s), "Take the mean of the *diff", "Weź średnią *różnicy*"),
+        (lambda s, t: summed(s - t), "This is the whole squared", "To cały błąd"),
+        (lambda s, t: summed(s - t) - by_variance(s, t), "This is the level", "To poziom"),
+        (lambda s, t: ((s.mean(1) - t.mean(1)) ** 2).mean(), "This is the level", "To poziom"),
+        (lambda s, t: summed((s - s.mean(1)) - (t - t.mean(1))), "The means have shape", "Średnie mają kształt"),
+        (lambda s, t: summed(s - s.mean(0) - t + t.mean(0)), "You average over the states", "Uśredniasz po stanach"),
+        (lambda s, t: summed(s - s.mean() - t + t.mean()), "You subtract one level", "Odejmujesz jeden poziom"),
+        (
+            lambda s, t: summed(s - t + t.mean(1, keepdim=True)),
+            "You centre only the teacher's",
+            "Odejmujesz średnią tylko od wartości n",
+        ),
+        (
+            lambda s, t: summed(s - t - s.mean(1, keepdim=True)),
+            "You centre only the student's",
+            "Odejmujesz średnią tylko od wartości u",
+        ),
+        (lambda s, t: by_variance(s, t) / 4, "You average over the actions", "Uśredniasz także po akcjach"),
+        (lambda s, t: by_variance(s, t) * len(s), "You add up the states", "Sumujesz po stanach"),
+        (lambda s, t: (s - t).std(1, unbiased=False).mean() * 2, "Leave the root out", "Bez pierwiastka"),
+        (lambda s, t: by_variance(s.detach(), t), "The number is right", "Liczba się zgadza"),
     ],
 )
-def test_another_share_is_told_what_is_wrong(lang, answer, english, polish):
-    told("level_share", answer, lang, english, polish)
+def test_another_error_is_told_what_is_wrong(lang, answer, english, polish):
+    told("without_level", answer, lang, english, polish)
+
+
+def test_the_loss_without_the_level_does_not_pull_the_level():
+    student, teacher = EXERCISES["without_level"].inputs(torch.Generator().manual_seed(0))
+    student.requires_grad_()
+    EXERCISES["without_level"].reference(student, teacher).backward()
+    assert student.grad.sum(1).abs().max() < 1e-12
+    error = (student - teacher).detach()
+    assert torch.allclose(student.grad, 2 / len(error) * (error - error.mean(1, keepdim=True)))

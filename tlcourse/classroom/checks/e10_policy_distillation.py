@@ -8,13 +8,13 @@ from torch import Tensor
 from ..exercises import Exercise, Mistake
 
 
-def _loss_and_gradient(function, student_logits: Tensor, teacher_q: Tensor, tau: float) -> tuple:
+def _loss_and_gradient(function, student: Tensor, teacher_q: Tensor, *tau: float) -> tuple:
     """The loss, and what the student is told by it."""
-    student_logits = student_logits.requires_grad_()
-    loss, gradient = function(student_logits, teacher_q, tau), None
+    student = student.requires_grad_()
+    loss, gradient = function(student, teacher_q, *tau), None
     if loss.requires_grad:
-        (gradient,) = torch.autograd.grad(loss, student_logits, allow_unused=True)
-    return loss.detach(), torch.zeros_like(student_logits) if gradient is None else gradient
+        (gradient,) = torch.autograd.grad(loss, student, allow_unused=True)
+    return loss.detach(), torch.zeros_like(student) if gradient is None else gradient
 
 
 def _logits_values_temperature(generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
@@ -48,14 +48,13 @@ def _values(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return student, teacher + 2 * level + 1
 
 
-def _level_share(student_q: Tensor, teacher_q: Tensor) -> Tensor:
-    error = student_q - teacher_q
-    return 4 * error.mean(1).square().sum() / error.square().sum()
+def _squares(error: Tensor) -> Tensor:
+    """Summed over the actions, averaged over the states."""
+    return error.square().sum(1).mean()
 
 
-def _each_state(student_q: Tensor, teacher_q: Tensor) -> Tensor:
-    error = student_q - teacher_q
-    return (4 * error.mean(1).square() / error.square().sum(1)).mean()
+def _centred(q: Tensor) -> Tensor:
+    return q - q.mean(1, keepdim=True)
 
 
 EXERCISES = {
@@ -199,60 +198,85 @@ EXERCISES = {
             ),
         ],
     ),
-    "level_share": Exercise(
-        reference=_level_share,
+    "without_level": Exercise(
+        reference=lambda student, teacher: _squares(_centred(student - teacher)),
         inputs=_values,
+        call=_loss_and_gradient,
         mistakes=[
             Mistake(
-                lambda student, teacher: 1 - _level_share(student, teacher),
+                lambda student, teacher: _squares(student - teacher),
                 (
-                    "This is the other part: what changes the order of the actions.",
-                    "To ta druga część: ta, która zmienia kolejność akcji.",
+                    "This is the whole squared error, with the level: subtract from each state's differences their "
+                    "mean over the actions.",
+                    "To cały błąd kwadratowy, razem z poziomem: od różnic w każdym stanie odejmij ich średnią po "
+                    "akcjach.",
                 ),
             ),
             Mistake(
-                lambda student, teacher: _level_share(student, teacher) / 4,
+                lambda student, teacher: 4 * (student - teacher).mean(1).square().mean(),
+                ("This is the level, the part to leave out.", "To poziom, czyli część, którą trzeba pominąć."),
+            ),
+            Mistake(
+                lambda student, teacher: (student - teacher).mean(1).square().mean(),
+                ("This is the level, the part to leave out.", "To poziom, czyli część, którą trzeba pominąć."),
+            ),
+            Mistake(
+                lambda student, teacher: (student - teacher) - (student - teacher).mean(1),
                 (
-                    "The shift occurs in each of the actions: count it as often as there are actions.",
-                    "Przesunięcie występuje w każdej akcji: policz je tyle razy, ile jest akcji.",
+                    "The means have shape (B,), and `torch` takes them for one number per action; keep the dimension "
+                    "with `keepdim=True`.",
+                    "Średnie mają kształt (B,), a `torch` bierze je za po jednej liczbie na akcję; zachowaj wymiar "
+                    "przez `keepdim=True`.",
                 ),
             ),
             Mistake(
-                lambda student, teacher: (student - teacher).mean().square() / (student - teacher).square().mean(),
-                (
-                    "You take one shift for all states; each state has a mean of its own, over dim 1.",
-                    "Bierzesz jedno przesunięcie dla wszystkich stanów; każdy stan ma własną średnią, po wymiarze 1.",
-                ),
-            ),
-            Mistake(
-                lambda student, teacher: 6
-                * (student - teacher).mean(0).square().sum()
-                / (student - teacher).square().sum(),
+                lambda student, teacher: _squares(student - teacher - (student - teacher).mean(0)),
                 (
                     "You average over the states; the level of a state is the mean over its actions, dim 1.",
                     "Uśredniasz po stanach; poziom stanu to średnia po jego akcjach, czyli po wymiarze 1.",
                 ),
             ),
             Mistake(
-                _each_state,
+                lambda student, teacher: _squares(student - teacher - (student - teacher).mean()),
                 (
-                    "You average the shares of the states: add up both parts over all states, then divide.",
-                    "Uśredniasz udziały poszczególnych stanów: zsumuj obie części po wszystkich stanach i dopiero podziel.",
+                    "You subtract one level from all states; each state has a mean of its own, over dim 1.",
+                    "Odejmujesz jeden poziom od wszystkich stanów; każdy stan ma własną średnią, po wymiarze 1.",
                 ),
             ),
             Mistake(
-                lambda student, teacher: (student.mean(1) - teacher.mean(1)).square().sum()
-                / (student - teacher).square().sum().sqrt(),
+                lambda student, teacher: _squares(student - _centred(teacher)),
                 (
-                    "The whole error must be squared, too, without the root.",
-                    "Cały błąd też ma być kwadratem, bez pierwiastka.",
+                    "You centre only the teacher's values: the student would still have to learn the level 0.",
+                    "Odejmujesz średnią tylko od wartości nauczyciela: uczeń nadal musiałby się uczyć poziomu 0.",
                 ),
             ),
             Mistake(
-                lambda student, teacher: _level_share(student, torch.zeros_like(teacher)),
+                lambda student, teacher: _squares(_centred(student) - teacher),
                 (
-                    "Take the mean of the *difference* of student and teacher.",
-                    "Weź średnią *różnicy* ucznia i nauczyciela.",
+                    "You centre only the student's values: the teacher's level is still in the error.",
+                    "Odejmujesz średnią tylko od wartości ucznia: poziom nauczyciela zostaje w błędzie.",
+                ),
+            ),
+            Mistake(
+                lambda student, teacher: _centred(student - teacher).square().mean(),
+                (
+                    "You average over the actions, too: add them up, and average over the states only.",
+                    "Uśredniasz także po akcjach: zsumuj po akcjach, a uśrednij tylko po stanach.",
+                ),
+            ),
+            Mistake(
+                lambda student, teacher: _centred(student - teacher).square().sum(),
+                ("You add up the states; average over them.", "Sumujesz po stanach; weź ich średnią."),
+            ),
+            Mistake(
+                lambda student, teacher: _centred(student - teacher).norm(dim=1).mean(),
+                ("Leave the root out: it is the squared error.", "Bez pierwiastka: to błąd kwadratowy."),
+            ),
+            Mistake(
+                lambda student, teacher: _squares(_centred(student.detach() - teacher)),
+                (
+                    "The number is right, but no gradient comes back to the student's values.",
+                    "Liczba się zgadza, ale do wartości ucznia nie wraca żaden gradient.",
                 ),
             ),
         ],
