@@ -149,7 +149,7 @@ show(fig, alt=t("Six successive pictures of each of the four games: a blue playe
 #
 # $$A = \frac{1}{U} \int_0^U R(u)\, \mathrm{d}u .$$
 #
-# The **head start** of a method is the difference of two such $A$, its own minus that of a random start. (Nobody can be ahead at $u = 0$, for every head is new: what counts is how fast the return then rises.) One pair of curves says nothing about its uncertainty. Take $n$ seeds, each with *both* methods, and the $n$ differences $d_1, \dots, d_n$ with their mean $\bar d$ and standard deviation $s_d$; the 95 % interval is $\bar d \pm t_{n-1}\, s_d / \sqrt n$, where $t_{n-1}$ is the 97.5 % quantile of Student's distribution (2.78 for five seeds, 2.26 for ten).
+# The **head start** of a method is the difference of two such $A$, its own minus that of a random start. (At $u = 0$ nobody can play yet, for every head is new: what counts is how fast the return then rises.) One pair of curves says nothing about its uncertainty. Take $n$ seeds, each with *both* methods, and the $n$ differences $d_1, \dots, d_n$ with their mean $\bar d$ and standard deviation $s_d$; the 95 % interval is $\bar d \pm t_{n-1}\, s_d / \sqrt n$, where $t_{n-1}$ is the 97.5 % quantile of Student's distribution (2.78 for five seeds, 2.26 for ten).
 #
 # ### Who should play?
 #
@@ -193,7 +193,7 @@ show(fig, alt=t("Six successive pictures of each of the four games: a blue playe
 #
 # $$A = \frac{1}{U} \int_0^U R(u)\, \mathrm{d}u .$$
 #
-# **Przewaga na starcie** to różnica dwóch takich $A$: metody i startu losowego. (Przy $u = 0$ nikt nie może prowadzić, bo każda głowica jest nowa: liczy się to, jak szybko zwrot potem rośnie.) Jedna para krzywych nic nie mówi o niepewności. Weź $n$ ziaren losowości, dla każdego uruchom *obie* metody, i oblicz $n$ różnic $d_1, \dots, d_n$, ich średnią $\bar d$ i odchylenie standardowe $s_d$; przedział ufności 95 % to $\bar d \pm t_{n-1}\, s_d / \sqrt n$, gdzie $t_{n-1}$ to kwantyl 97,5 % rozkładu Studenta (2,78 dla pięciu ziaren, 2,26 dla dziesięciu).
+# **Przewaga na starcie** to różnica dwóch takich $A$: metody i startu losowego. (Przy $u = 0$ nikt jeszcze nie umie grać, bo każda głowica jest nowa: liczy się to, jak szybko zwrot potem rośnie.) Jedna para krzywych nic nie mówi o niepewności. Weź $n$ ziaren losowości, dla każdego uruchom *obie* metody, i oblicz $n$ różnic $d_1, \dots, d_n$, ich średnią $\bar d$ i odchylenie standardowe $s_d$; przedział ufności 95 % to $\bar d \pm t_{n-1}\, s_d / \sqrt n$, gdzie $t_{n-1}$ to kwantyl 97,5 % rozkładu Studenta (2,78 dla pięciu ziaren, 2,26 dla dziesięciu).
 #
 # ### Kto powinien grać?
 #
@@ -236,12 +236,12 @@ show_source(train_actor_mimic, transfer_network)
 # %% [markdown] lang="pl"
 # ## Eksperyment: kto powinien grać?
 #
-# Najpierw tylko jeden ekspert, od breakout, i uczniowie, którzy mogą go zapytać 2000 razy, w dziesięciu turach po 200: „co byś tu zrobił?”. Po każdej turze uczą się ze wszystkich dotychczasowych odpowiedzi. U połowy z nich cały czas **gra ekspert**. U pozostałych gra tylko w pierwszej turze, a odtąd **gra uczeń**, tak jak się dotąd nauczył; to właśnie DAgger. Wszystko inne jest takie samo. Błąd mierzymy tym, ile kosztuje zdaniem samego eksperta: wartością jego akcji minus wartość akcji ucznia. (Gdzie dwie akcje są równie dobre, pomyłka nic nie kosztuje.)
+# Najpierw tylko jeden ekspert, od breakout, i uczniowie, którzy mogą go zapytać 2000 razy, w dziesięciu turach po 200: „co byś tu zrobił?”. Po każdej turze uczą się ze wszystkich dotychczasowych odpowiedzi. U połowy z nich cały czas **gra ekspert**. U pozostałych gra tylko w pierwszej turze, a odtąd **gra uczeń**, tak jak się dotąd nauczył; to właśnie DAgger. Wszystko inne jest takie samo. Błąd mierzymy tym, ile zdaniem samego eksperta kosztuje: od wartości jego akcji odejmujemy wartość akcji ucznia. (Gdzie dwie akcje są równie dobre, pomyłka nic nie kosztuje.)
 
 # %% tags=["predict"]
 guess = Prediction(
     t("In an exam on states that the expert visits, and in the game itself: how do the students for whom the expert played compare with the others?", "Na egzaminie ze stanów, które odwiedza ekspert, i w samej grze: jak na tle pozostałych wypadną uczniowie, u których grał ekspert?"),
-    [t("better in the exam, clearly better in the game", "lepiej na egzaminie, wyraźnie lepiej w grze"), t("better in the exam, but not clearly in the game", "lepiej na egzaminie, ale w grze nie wyraźnie"), t("worse in both", "gorzej tu i tu")],
+    [t("better in the exam, clearly better in the game", "lepiej na egzaminie, wyraźnie lepiej w grze"), t("better in the exam, but not clearly in the game", "lepiej na egzaminie, ale w grze bez wyraźnej przewagi"), t("worse in both", "gorzej tu i tu")],
 )
 guess
 
