@@ -377,7 +377,7 @@ def _old_outputs(old: Sequence) -> list[list[int]]:
 def _matrix(accuracy: Tensor, tasks: int = 1) -> Tensor:
     if accuracy.ndim != 2 or len(accuracy) != accuracy.shape[1] or len(accuracy) < tasks:
         raise ValueError(
-            f"accuracy has shape {tuple(accuracy.shape)}; a matrix (T, T), a row after each task and a column for each, "
+            f"accuracy has shape {tuple(accuracy.shape)}; a matrix (T, T), a row after each task, a column for each, "
             f"with T at least {tasks}, is needed"
         )
     return accuracy
