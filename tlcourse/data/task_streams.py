@@ -31,23 +31,25 @@ class Task:
     """The classes among which an answer is chosen, where it is told which task an input belongs to; None: all."""
 
 
-def permuted_digits(tasks: int = 5, *, seed: int = 0) -> list[Task]:
+def permuted_digits(tasks: int = 5, *, train: int = 1000, seed: int = 0) -> list[Task]:
     """MNIST's digits, each task with its pixels shuffled in another order (Goodfellow et al. 2014, arXiv 1312.6211).
 
-    The first task leaves the pixels in place. All tasks have the same 4,000 digits to train on and the same 1,000 to
-    test on, as vectors (N, 784) of floats from 0 to 1.
+    The first task leaves the pixels in place. All tasks have the same `train` digits to train on, at most 4,000, and the
+    same 1,000 to test on, as vectors (N, 784) of floats from 0 to 1.
 
     Raises:
-        ValueError: fewer than one task.
+        ValueError: fewer than one task, or a number of digits that there are not.
     """
-    if tasks < 1:
-        raise ValueError(f"tasks is {tasks}; one or more are needed")
+    if tasks < 1 or not 1 <= train <= 4000:
+        raise ValueError(f"tasks is {tasks} and train {train}; give one task or more, and 1 to 4000 digits")
     generator = torch.Generator().manual_seed(seed)
     x, y, test = _digits(generator)
+    rest = (~test).nonzero()[:, 0]
+    known = rest[torch.randperm(len(rest), generator=generator)[:train]]
     stream = []
     for number in range(tasks):
         order = torch.randperm(784, generator=generator) if number else torch.arange(784)
-        stream.append(Task(str(number + 1), (x[~test][:, order], y[~test]), (x[test][:, order], y[test])))
+        stream.append(Task(str(number + 1), (x[known][:, order], y[known]), (x[test][:, order], y[test])))
     return stream
 
 
