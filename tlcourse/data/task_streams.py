@@ -34,8 +34,8 @@ class Task:
 def permuted_digits(tasks: int = 5, *, train: int = 1000, seed: int = 0) -> list[Task]:
     """MNIST's digits, each task with its pixels shuffled in another order (Goodfellow et al. 2014, arXiv 1312.6211).
 
-    The first task leaves the pixels in place. All tasks have the same `train` digits to train on, at most 4,000, and the
-    same 1,000 to test on, as vectors (N, 784) of floats from 0 to 1.
+    The first task leaves the pixels in place. All tasks have the same `train` digits to train on, 4,000 at most, and
+    the same 1,000 to test on, as vectors (N, 784) of floats from 0 to 1.
 
     Raises:
         ValueError: fewer than one task, or a number of digits that there are not.
