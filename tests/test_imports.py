@@ -25,6 +25,8 @@ BUILDS_ON = {
     "actor_mimic": {"policy_distillation"},
     "darla": {"beta_vae"},
     "layer_surgery": {"fine_tuning"},
+    "modularized": {"network_morphism"},
+    "network_morphism": {"net2net"},
     "progressive_fine_tuning": {"feature_extraction", "fine_tuning"},
     "system_identification": {"sim_to_real"},
 }
