@@ -68,42 +68,55 @@ class MorphableModule(nn.Module):
         activation: nn.Module | None = None,
     ):
         super().__init__()
-        self.order, self.edges, self.inputs, self.padding = _order(edges), list(edges), inputs, padding
+        self.order, self.edges, self.inputs = _order(edges), list(edges), inputs
         width = dict.fromkeys(self.order, channels) | {"in": inputs, "out": outputs}
+        first = next(edge for edge in edges if edge[1] == "out")  # one bias is enough for all edges into the sink
         self.layers = nn.ModuleList(
-            nn.Conv2d(width[start], width[end], size, stride=stride if end == "out" else 1, bias=False)
-            for start, end, size in edges
+            nn.Conv2d(width[edge[0]], width[edge[1]], edge[2], stride if edge[1] == "out" else 1, bias=edge is first)
+            for edge in edges
         )
         activation = nn.ReLU() if activation is None else activation
         self.activations = nn.ModuleDict(
             {vertex: ParametricActivation(copy.deepcopy(activation)) for vertex in self.order[1:-1]}
         )
-        self.bias = nn.Parameter(torch.zeros(outputs))
         self.margins = {"out": 0}
         for vertex in reversed(self.order[:-1]):
             self.margins[vertex] = max(self.margins[end] + size // 2 for start, end, size in edges if start == vertex)
+        has = self.margins | {"in": -padding}
+        self.frames = nn.ModuleList(_Frame(self.margins[end] + size // 2 - has[start]) for start, end, size in edges)
 
-    def into(self, vertex: str) -> list[tuple[nn.Conv2d, str]]:
-        """The edges that lead to a vertex: the convolution of each, and the vertex that it leaves."""
-        return [(layer, start) for layer, (start, end, _) in zip(self.layers, self.edges, strict=True) if end == vertex]
+    def into(self, vertex: str) -> list[tuple[str, nn.Module, nn.Conv2d]]:
+        """The edges that lead to a vertex: the vertex that each leaves, the frame it needs, its convolution."""
+        edges = zip(self.edges, self.frames, self.layers, strict=True)
+        return [(start, frame, layer) for (start, end, _), frame, layer in edges if end == vertex]
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = {"in": F.pad(x, (self.margins["in"] + self.padding,) * 4)}
+        maps = {"in": x}
         for vertex in self.order[1:]:
-            y = 0
-            for layer, start in self.into(vertex):
-                surplus = self.margins[start] - self.margins[vertex] - layer.kernel_size[0] // 2
-                y = y + layer(F.pad(maps[start], (-surplus,) * 4))
-            maps[vertex] = y + self.bias[:, None, None] if vertex == "out" else self.activations[vertex](y)
+            y = sum(layer(frame(maps[start])) for start, frame, layer in self.into(vertex))
+            maps[vertex] = y if vertex == "out" else self.activations[vertex](y)
         return maps["out"]
 
     def composed(self, vertex: str) -> Tensor:
         """The kernel from the source to a vertex, (C, I, k, k), all paths summed, the activations being identities."""
         if vertex == "in":
-            return torch.eye(self.inputs).to(self.bias)[:, :, None, None]
-        paths = [compose(self.composed(start), layer.weight) for layer, start in self.into(vertex)]
+            return torch.eye(self.inputs).to(self.layers[0].weight)[:, :, None, None]
+        paths = [compose(self.composed(start), layer.weight) for start, _, layer in self.into(vertex)]
         size = max(path.shape[-1] for path in paths)
         return sum(centred(path, size) for path in paths)
+
+
+class _Frame(nn.Module):
+    """Zeros around each map, (B, C, H, W) to (B, C, H + 2 margin, W + 2 margin); below 0 the border is cut off."""
+
+    elementwise = True  # to channel_graph: channels pass, each on its own
+
+    def __init__(self, margin: int):
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (self.margin,) * 4)
 
 
 def morph_module(
@@ -142,12 +155,11 @@ def morph_module(
         )
     with torch.no_grad():
         target = centred(old.weight.double().cpu(), size)
-        last = module.into("out")
-        firsts, sizes = [module.composed(start) for _, start in last], [edge.kernel_size[0] for edge, _ in last]
-        for (edge, _), solution in zip(last, solve_second(target, firsts, sizes), strict=True):
+        starts, _, last = zip(*module.into("out"), strict=True)
+        firsts, sizes = [module.composed(start) for start in starts], [edge.kernel_size[0] for edge in last]
+        for edge, solution in zip(last, solve_second(target, firsts, sizes), strict=True):
             edge.weight.copy_(solution)
-        if old.bias is not None:
-            module.bias.copy_(old.bias)
+        last[0].bias.copy_(torch.zeros(old.out_channels) if old.bias is None else old.bias)
         residual = ((target - module.composed("out")).norm() / (target.norm() or 1.0)).item()
     check_solved(layer, residual, "channels, or larger kernels to the edges into 'out'")
     grown = copy.deepcopy(network)
