@@ -51,11 +51,6 @@ def _value_and_gradients(function, losses: Tensor, log_variances: Tensor) -> tup
     return total.detach(), torch.stack(filled)
 
 
-def _gradients_and_losses(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    gradients = torch.randn(3, 6, generator=generator, dtype=torch.float64)
-    return gradients, 10.0 ** torch.randn(3, generator=generator, dtype=torch.float64)
-
-
 EXERCISES = {
     "pcgrad": Exercise(
         reference=_combined,
@@ -211,48 +206,6 @@ EXERCISES = {
                 (
                     "The number is right, but no gradient comes back to `s`, so the weights are never learned.",
                     "Liczba się zgadza, ale do `s` nie wraca żaden gradient, więc wagi nigdy się nie uczą.",
-                ),
-            ),
-        ],
-    ),
-    "balanced": Exercise(
-        reference=lambda gradients, losses: (gradients / (2 * losses[:, None])).sum(0),
-        inputs=_gradients_and_losses,
-        mistakes=[
-            Mistake(
-                lambda gradients, losses: (gradients / losses[:, None]).sum(0),
-                (
-                    "The factor ½ of $\\frac12 e^{-s_i} L_i$ is missing.",
-                    "Brakuje czynnika ½ z $\\frac12 e^{-s_i} L_i$.",
-                ),
-            ),
-            Mistake(
-                lambda gradients, losses: (gradients * losses[:, None] / 2).sum(0),
-                (
-                    "You multiply by the losses; at the optimum $e^{-s_i} = 1 / L_i$.",
-                    "Mnożysz przez straty; w optimum $e^{-s_i} = 1 / L_i$.",
-                ),
-            ),
-            Mistake(
-                lambda gradients, losses: gradients.sum(0),
-                ("This is the plain sum.", "To zwykła suma."),
-            ),
-            Mistake(
-                lambda gradients, losses: (gradients / (2 * losses[:, None])).mean(0),
-                ("You average over the tasks; add them up.", "Uśredniasz po zadaniach; zsumuj."),
-            ),
-            Mistake(
-                lambda gradients, losses: (gradients / (2 * losses.sqrt()[:, None])).sum(0),
-                (
-                    "You divide by $\\sigma_i$; the weight is $1 / \\sigma_i^2$, and at the optimum $\\sigma_i^2 = L_i$.",
-                    "Dzielisz przez $\\sigma_i$; wagą jest $1 / \\sigma_i^2$, a w optimum $\\sigma_i^2 = L_i$.",
-                ),
-            ),
-            Mistake(
-                lambda gradients, losses: (gradients / gradients.norm(dim=1, keepdim=True)).sum(0),
-                (
-                    "You make the gradients equally long; uncertainty weighting divides by the *losses*.",
-                    "Wyrównujesz długości gradientów; ważenie niepewnością dzieli przez *straty*.",
                 ),
             ),
         ],
