@@ -1,0 +1,794 @@
+# ---
+# jupyter:
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   tlcourse:
+#     title: {en: Continual learning, pl: Uczenie ciągłe}
+#     minutes: 60
+#     seconds: 45
+#     prerequisites: ["02_fine_tuning"]
+# ---
+
+# %% [markdown] lang="en"
+# # Continual learning
+#
+# A factory robot gets a new product every few months, and the pictures of the old ones have long been deleted. It must learn the new product without unlearning the others. An ordinary network fails at this, completely and within seconds. Here you watch it happen, and then prevent it in three ways.
+#
+# **After this lesson you will be able to**
+#
+# - read from a matrix of accuracies what a network learned, forgot and passed on,
+# - derive elastic weight consolidation from Bayes' rule, and say what each approximation costs,
+# - compute the Fisher information rightly, and recognise the usual wrong one,
+# - compare consolidation, learning without forgetting and replay fairly, on three kinds of streams,
+# - say beforehand where each of them fails, and what it costs in memory.
+#
+# **You need**: [lesson 02](02_fine_tuning.ipynb), Bayes' rule, the Taylor expansion. **Time**: about an hour; the code runs in
+# under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
+# %% [markdown] lang="pl"
+# # Uczenie ciągłe
+#
+# Robot w fabryce co kilka miesięcy dostaje nowy produkt, a zdjęcia poprzednich dawno skasowano. Ma nauczyć się nowego, nie oduczając się pozostałych. Zwykła sieć tego nie potrafi: zapomina całkowicie i w ciągu sekund. Tutaj zobaczysz, jak to się dzieje, a potem zapobiegniesz temu na trzy sposoby.
+#
+# **Po tej lekcji będziesz umieć**
+#
+# - odczytać z macierzy dokładności, czego sieć się nauczyła, co zapomniała i co przeniosła dalej,
+# - wyprowadzić elastyczną konsolidację wag ze wzoru Bayesa i powiedzieć, ile kosztuje każde przybliżenie,
+# - poprawnie obliczyć informację Fishera i rozpoznać jej częstą błędną wersję,
+# - uczciwie porównać konsolidację, uczenie bez zapominania i powtarzanie na trzech rodzajach strumieni,
+# - z góry powiedzieć, gdzie każda z tych metod zawiedzie i ile pamięci kosztuje.
+#
+# **Co trzeba umieć**: [lekcja 02](02_fine_tuning.ipynb), wzór Bayesa, wzór Taylora. **Czas**: około godziny; kod wykonuje się
+# niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
+
+# %% tags=["setup"]
+from tlcourse.classroom import start_lesson, t
+
+start_lesson("14_continual_learning", lang="en")
+
+# %% tags=["imports"]
+import math
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tlcourse.classroom import (
+    Prediction, Quiz, check, claim, explore, heat_map, image_grid, mean_pm, palette, quiz, recorded, show, show_source, table,
+)
+from tlcourse.continual import (
+    EWC, Reservoir, average_accuracy, ewc_penalty, fisher_diagonal, forgetting, lwf_loss, task_accuracy, train_jointly, train_stream,
+)
+from tlcourse.data.boards import CLASS_NAMES, CLASSES
+from tlcourse.data.task_streams import Task, board_products, permuted_digits, split_digits
+from tlcourse.feature_extraction import FeatureExtractor
+from tlcourse.few_shot import class_prototypes, prototype_classifier
+from tlcourse.runtime import seed_everything
+
+SEED = 0
+
+# %% [markdown] lang="en"
+# ## The idea
+#
+# You learned Italian at school. Ten years later you move to Madrid, and after a year your Spanish is fine. Then you call Rome, and out comes *gracias*. Nobody wanted you to lose your Italian; but for a year nothing defended it, and the new words settled where the old ones had been. Had you learned both at once, they would have stayed apart.
+#
+# It is the same with a network, only worse. Training on task B lowers the loss of B and nothing else; the weights go wherever that leads, and task A has no say. This is **catastrophic forgetting**. To learn one task after another, without the old data, and to keep them all is **continual learning**. What would help your Italian? Three things, and they are the three families of methods:
+#
+# - *Hold on to what matters.* The words that your Italian rests on get springs that pull them back; the others may move. This is **elastic weight consolidation**, EWC.
+# - *Keep answering as you used to.* Before you leave, write down what the old you would say; while you learn, don't drift from it. This is **learning without forgetting**, LwF.
+# - *Reread a few old pages.* Half an hour a week with an Italian book. This is **experience replay**, or rehearsal.
+#
+# Two extremes mark out the field: **joint training** on all the data at once, which continual learning must do without, and **naive** training, one task after the other with no precaution. Our first stream: five tasks, each with two of MNIST's handwritten digits.
+# %% [markdown] lang="pl"
+# ## Pomysł
+#
+# W szkole uczysz się włoskiego. Dziesięć lat później przeprowadzasz się do Madrytu i po roku twój hiszpański jest w porządku. Potem dzwonisz do Rzymu i mówisz *gracias*. Nikt nie chciał, żeby włoski przepadł; ale przez rok nic go nie broniło, a nowe słowa zajęły miejsce starych. Przy nauce obu języków naraz nie pomieszałyby się.
+#
+# Z siecią jest tak samo, tylko gorzej. Trening na zadaniu B zmniejsza stratę B i nic więcej; wagi idą tam, dokąd to prowadzi, a zadanie A nie ma nic do powiedzenia. To **katastrofalne zapominanie** (ang. *catastrophic forgetting*). Uczenie się jednego zadania po drugim, bez dawnych danych, i zachowanie wszystkich to **uczenie ciągłe** (ang. *continual learning*). Co pomogłoby włoskiemu? Trzy rzeczy, i są to trzy rodziny metod:
+#
+# - *Trzymaj się tego, co ważne.* Słowa, na których opiera się twój włoski, dostają sprężyny, które ciągną je z powrotem; pozostałe mogą się przesuwać. To **elastyczna konsolidacja wag** (EWC, ang. *elastic weight consolidation*).
+# - *Odpowiadaj tak jak dawniej.* Przed wyjazdem zapisz, co mówisz teraz, a ucząc się, nie oddalaj się od tego. To **uczenie bez zapominania** (LwF, ang. *learning without forgetting*).
+# - *Wracaj do kilku starych stron.* Pół godziny w tygodniu z włoską książką. To **powtarzanie doświadczeń** (ang. *experience replay*, *rehearsal*).
+#
+# Pole wyznaczają dwie skrajności: **trening łączny** na wszystkich danych naraz, bez którego uczenie ciągłe musi się obejść, i trening **naiwny**, zadanie po zadaniu bez żadnych środków ostrożności. Nasz pierwszy strumień: pięć zadań, w każdym po dwie odręczne cyfry z MNIST.
+
+# %%
+tasks = split_digits("domain", seed=SEED)
+some = torch.cat([task.train[0][::80] for task in tasks]).view(-1, 1, 28, 28)
+fig = image_grid(some, rows=5, row_names=[t("task {}: {}", "zadanie {}: {}").format(i, task.name) for i, task in enumerate(tasks, 1)], size=0.6)
+show(fig, alt=t("Five rows of handwritten digits: zeros and ones, twos and threes, and so on up to eights and nines.",
+                "Pięć rzędów odręcznych cyfr: zera i jedynki, dwójki i trójki i tak dalej aż do ósemek i dziewiątek."))
+
+# %% [markdown] lang="en"
+# A network with two hidden layers learns these tasks one after another. The question is always the same: is the digit **even or odd**? Guessing gives ½. After each task we test it on *all* tasks.
+# %% [markdown] lang="pl"
+# Sieć o dwóch warstwach ukrytych uczy się tych zadań jedno po drugim. Pytanie jest zawsze to samo: czy cyfra jest **parzysta, czy nieparzysta**? Zgadywanie daje ½. Po każdym zadaniu sprawdzamy ją na *wszystkich* zadaniach.
+
+# %% tags=["predict"]
+guess = Prediction(
+    t("Right after task 1 the network tells 0 from 1 almost without error. How many of these digits will it still get right after all five tasks?",
+      "Zaraz po zadaniu 1 sieć odróżnia 0 od 1 prawie bezbłędnie. Ile z tych cyfr rozpozna jeszcze po wszystkich pięciu zadaniach?"),
+    low=0, high=100, unit="%",
+)
+guess
+
+# %%
+def network(outputs):
+    return nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, outputs))
+
+
+def draw_matrix(ax, accuracy, names, title):
+    heat_map(ax, accuracy, [t("after {}", "po {}").format(name) for name in names], names, vmin=0, vmax=1)
+    ax.set_title(title, fontsize=11)
+
+
+seed_everything(SEED)
+untouched = train_stream(network(2), tasks, epochs=3, seed=SEED, progress=False)
+fig, ax = plt.subplots(figsize=(5, 3.6))
+draw_matrix(ax, untouched, [task.name for task in tasks], t("naive training: accuracy on each task", "trening naiwny: dokładność w każdym zadaniu"))
+show(fig, alt=t("A matrix of accuracies, a row after each task. The diagonal is near 1; to its left, on the earlier tasks, the values fall.",
+                "Macierz dokładności, po jednym wierszu na zadanie. Na przekątnej prawie 1; na lewo od niej, w dawnych zadaniach, wartości spadają."))
+guess.compare(100 * untouched[-1, 0])
+
+# %% [markdown] lang="en"
+# Read the last row. After the fifth task the network tells 8 from 9; but of the 0 and 1 it gets fewer right than a coin would. And the 4 and 5 are far *below* ½. That is not fading, it is overwriting: a 4 resembles a 9 and a 5 an 8, and for those the network has just learned the opposite answers. Right of the diagonal stand tasks not yet learned, some of them solved better than by chance: knowledge passes forward, too.
+#
+# **The measures.** Let $R_{ij}$ be the accuracy on task $j$ after training on task $i$, with $T$ tasks in all: rows are times, columns are tasks. Three numbers sum the matrix up (Lopez-Paz & Ranzato 2017, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840), for the first two; Chaudhry et al. 2018, [arXiv 1801.10112](https://arxiv.org/abs/1801.10112), for the third):
+#
+# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
+#
+# ACC, the **average accuracy**, is what is right at the end. BWT, the **backward transfer**, compares that with what was right just after the task: it is negative if later tasks did harm, positive if they helped. F, the **forgetting**, compares with the best there ever was. Always look at ACC as well: a network that learns nothing forgets nothing.
+#
+# ## The mathematics
+#
+# **Yesterday's answer is today's prior.** Let $\theta$ be all the weights, and $D_A$, $D_B$ the data of two tasks, independent given $\theta$. Bayes' rule, and then once more for the part with $A$:
+#
+# $$p(\theta \mid D_A, D_B) \;\propto\; p(D_B \mid \theta)\; p(D_A \mid \theta)\, p(\theta) \;\propto\; p(D_B \mid \theta)\; p(\theta \mid D_A) .$$
+#
+# So all that $D_A$ has to say is in its **posterior** $p(\theta \mid D_A)$. With it in hand the data may be deleted and *nothing* is lost. The trouble: it is a distribution over all weights, and nobody can write it down. EWC (Kirkpatrick et al. 2017, [arXiv 1612.00796](https://arxiv.org/abs/1612.00796)) makes three approximations.
+#
+# **1. A normal distribution** (Laplace). Training on A ended in $\theta^*$, a maximum of $\log p(\theta \mid D_A)$. The gradient vanishes there, so to second order, with the negative Hessian $\Lambda$,
+#
+# $$\log p(\theta \mid D_A) \approx \text{const} - \tfrac12 (\theta - \theta^*)^\top \Lambda\, (\theta - \theta^*) .$$
+#
+# **2. The Fisher information for the Hessian.** Let $p_\theta(y \mid x)$ be the probability that the network gives to label $y$. Leaving the prior $p(\theta)$ aside, $\Lambda$ is the sum of $-\nabla^2 \log p_\theta(y \mid x)$ over the $N_A$ examples. From $\sum_y p_\theta(y \mid x) = 1$ follows, differentiated once, $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, and differentiated again, $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. That is,
+#
+# $$F_{ab} = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ \partial_a \log p_\theta(y \mid x)\; \partial_b \log p_\theta(y \mid x) \big] = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ -\partial_a \partial_b \log p_\theta(y \mid x) \big] :$$
+#
+# where the network predicts as the world does, $\Lambda \approx N_A F$, and $F$ takes first derivatives only. Moreover it has no negative eigenvalue, which a Hessian may have.
+#
+# **3. The diagonal only.** For $10^5$ weights $F$ has $10^{10}$ entries. Keep $F_a = F_{aa}$, one number per weight. Put it together, take the negative logarithm, divide by the number $N_B$ of new examples:
+#
+# $$L(\theta) = L_B(\theta) + \frac{\lambda}{2} \sum_a F_a\, (\theta_a - \theta^*_a)^2 , \qquad \lambda = \frac{N_A}{N_B} .$$
+#
+# Each weight hangs on a spring; $F_a$ is its stiffness. The theory even gives the strength: for tasks of equal size $\lambda = 1$. You will see that this is far too little; in practice $\lambda$ makes up for what the approximations lose, and is tuned. With more tasks, each adds its springs; springs side by side are one spring, so one $F$ and one anchor $\theta^*$ are kept in all. (*Online* EWC adds up the $F$, too, but takes as anchor where the last task ended; Schwarz et al. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
+#
+# **Explore** what the third step costs. Two weights. Task A has a narrow valley, round $\theta^*_A = (0, 0)$: along its floor the loss hardly rises, across it steeply. Task B wants $(3, -1)$, equally in all directions. For a quadratic loss the minimum is known, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, with the whole $\Lambda$, its diagonal (EWC), or its mean stiffness for every weight (**L2**, equal springs). The lines show where each ends for all $\lambda$, between the two tasks' minima, the red stars. Turn the valley. When is EWC as good as the full matrix, and when is it no better than L2?
+# %% [markdown] lang="pl"
+# Przeczytaj ostatni wiersz. Po piątym zadaniu sieć odróżnia 8 od 9; ale z cyfr 0 i 1 rozpoznaje mniej niż rzut monetą. A 4 i 5 są daleko *poniżej* ½. To nie jest blaknięcie, tylko nadpisywanie: 4 przypomina 9, a 5 przypomina 8, i właśnie dla nich sieć nauczyła się przeciwnych odpowiedzi. Na prawo od przekątnej stoją zadania jeszcze nieznane, a niektóre z nich wypadają lepiej niż losowo: wiedza przenosi się też do przodu.
+#
+# **Miary.** Niech $R_{ij}$ będzie dokładnością (ang. *accuracy*) w zadaniu $j$ po treningu na zadaniu $i$, a $T$ liczbą zadań: wiersze to chwile, kolumny to zadania. Macierz streszczają trzy liczby (dwie pierwsze: Lopez-Paz i Ranzato 2017, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840); trzecia: Chaudhry i in. 2018, [arXiv 1801.10112](https://arxiv.org/abs/1801.10112)):
+#
+# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
+#
+# ACC, **średnia dokładność**, mówi, ile sieć umie na końcu. BWT, **transfer wsteczny** (ang. *backward transfer*), porównuje to z dokładnością tuż po danym zadaniu: jest ujemny, jeśli późniejsze zadania zaszkodziły, a dodatni, jeśli pomogły. F, **zapominanie** (ang. *forgetting*), porównuje z najlepszym wynikiem, jaki kiedykolwiek był. Zawsze patrz też na ACC: sieć, która niczego się nie uczy, niczego nie zapomina.
+#
+# ## Matematyka
+#
+# **Wczorajsza odpowiedź to dzisiejszy rozkład a priori.** Niech $\theta$ oznacza wszystkie wagi, a $D_A$ i $D_B$ dane dwóch zadań, niezależne przy ustalonym $\theta$. Wzór Bayesa, a potem jeszcze raz dla części z $A$:
+#
+# $$p(\theta \mid D_A, D_B) \;\propto\; p(D_B \mid \theta)\; p(D_A \mid \theta)\, p(\theta) \;\propto\; p(D_B \mid \theta)\; p(\theta \mid D_A) .$$
+#
+# Wszystko, co $D_A$ ma do powiedzenia, zawiera więc jego **rozkład a posteriori** (ang. *posterior*) $p(\theta \mid D_A)$. Kto go ma, może skasować dane i *niczego* nie straci. Kłopot w tym, że to rozkład łączny wszystkich wag i nikt nie umie go zapisać. EWC (Kirkpatrick i in. 2017, [arXiv 1612.00796](https://arxiv.org/abs/1612.00796)) robi trzy przybliżenia.
+#
+# **1. Rozkład normalny** (Laplace). Trening na A skończył się w $\theta^*$, maksimum funkcji $\log p(\theta \mid D_A)$. Gradient jest tam zerem, więc z dokładnością do drugiego rzędu, gdzie $\Lambda$ to hesjan ze znakiem minus,
+#
+# $$\log p(\theta \mid D_A) \approx \text{const} - \tfrac12 (\theta - \theta^*)^\top \Lambda\, (\theta - \theta^*) .$$
+#
+# **2. Informacja Fishera** (ang. *Fisher information*) **zamiast hesjanu.** Niech $p_\theta(y \mid x)$ będzie prawdopodobieństwem, które sieć daje etykiecie $y$. Gdy pominąć rozkład a priori $p(\theta)$, $\Lambda$ to suma $-\nabla^2 \log p_\theta(y \mid x)$ po $N_A$ przykładach. Z $\sum_y p_\theta(y \mid x) = 1$ wynika po jednym zróżniczkowaniu $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, a po drugim $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. Czyli
+#
+# $$F_{ab} = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ \partial_a \log p_\theta(y \mid x)\; \partial_b \log p_\theta(y \mid x) \big] = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ -\partial_a \partial_b \log p_\theta(y \mid x) \big] :$$
+#
+# tam, gdzie sieć przewiduje tak, jak jest w świecie, $\Lambda \approx N_A F$, a $F$ wymaga tylko pierwszych pochodnych. W dodatku nie ma ujemnych wartości własnych, co hesjanowi się zdarza.
+#
+# **3. Sama przekątna.** Dla $10^5$ wag $F$ ma $10^{10}$ elementów. Zachowaj $F_a = F_{aa}$, jedną liczbę na wagę. Złóż to razem, weź logarytm z minusem i podziel przez liczbę $N_B$ nowych przykładów:
+#
+# $$L(\theta) = L_B(\theta) + \frac{\lambda}{2} \sum_a F_a\, (\theta_a - \theta^*_a)^2 , \qquad \lambda = \frac{N_A}{N_B} .$$
+#
+# Każda waga wisi na sprężynie o sztywności $F_a$. Teoria podaje nawet siłę: dla zadań tej samej wielkości $\lambda = 1$. Zobaczysz, że to o wiele za mało; w praktyce $\lambda$ nadrabia to, co gubią przybliżenia, i trzeba je dobrać. Przy większej liczbie zadań każde dokłada swoje sprężyny; sprężyny obok siebie to jedna sprężyna, więc wystarczy przechować jedno $F$ i jeden punkt zaczepienia $\theta^*$. (EWC *online* też sumuje $F$, ale za punkt zaczepienia bierze miejsce, w którym skończyło ostatnie zadanie; Schwarz i in. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
+#
+# **Zbadaj**, ile kosztuje trzeci krok. Dwie wagi. Zadanie A ma wąską dolinę wokół $\theta^*_A = (0, 0)$: wzdłuż dna strata prawie nie rośnie, w poprzek rośnie stromo. Zadanie B chce do $(3, -1)$, jednakowo we wszystkich kierunkach. Dla straty kwadratowej minimum jest znane, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, z całą macierzą $\Lambda$, z jej przekątną (EWC) albo ze średnią sztywnością dla każdej wagi (**L2**, jednakowe sprężyny). Linie pokazują, gdzie każda metoda kończy dla wszystkich $\lambda$, między minimami obu zadań, czerwonymi gwiazdkami. Obróć dolinę. Kiedy EWC jest równie dobre jak pełna macierz, a kiedy nie lepsze niż L2?
+
+# %% tags=["widget"]
+wish = np.array([3.0, -1.0])
+
+
+def stiffness(angle):
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    whole = turn @ np.diag([0.05, 5.0]) @ turn.T
+    return {t("whole matrix", "cała macierz"): whole, "EWC": np.diag(np.diag(whole)), "L2": np.eye(2) * np.trace(whole) / 2}
+
+
+def draw(angle, strength):
+    springs, (fig, ax) = stiffness(math.radians(angle)), plt.subplots(figsize=(7.4, 4.4))
+    whole = springs[t("whole matrix", "cała macierz")]
+    grid = np.stack(np.meshgrid(np.linspace(-1, 3.5, 90), np.linspace(-1.5, 1.5, 60)), -1)
+    ax.contour(*np.moveaxis(grid, -1, 0), np.einsum("...i,ij,...j", grid, whole, grid) / 2, levels=[0.1, 0.5, 1, 2, 4, 8], colors=palette("grey"), linewidths=0.7)
+    said = []
+    for (name, matrix), colour in zip(springs.items(), ("black", "blue", "orange")):
+        path = np.array([np.linalg.solve(np.eye(2) + s * matrix, wish) for s in [0, *np.geomspace(0.01, 1000, 60)]])
+        end = np.linalg.solve(np.eye(2) + strength * matrix, wish)
+        said.append(t("{}: loss of A {:.2f}, of B {:.2f}", "{}: strata A {:.2f}, B {:.2f}").format(name, end @ whole @ end / 2, np.sum((end - wish) ** 2) / 2))
+        ax.plot(*path.T, color=palette(colour), linewidth=1)
+        ax.plot(*end, "o", color=palette(colour), markersize=9, label=said[-1])
+    ax.plot(*np.array([[0, 0], wish]).T, "*", color=palette("red"), markersize=13, linestyle="none")
+    ax.set(aspect="equal", xlabel="θ₁", ylabel="θ₂", xlim=(-1, 3.5), ylim=(-1.5, 1.5))
+    ax.legend(loc="upper left", fontsize=9, bbox_to_anchor=(0, 1.32))
+    return fig, t(f"The valley turned by {angle} degrees, λ = {strength}. ", f"Dolina obrócona o {angle} stopni, λ = {strength}. ") + "; ".join(said)
+
+
+explorer = explore(draw, angle=range(0, 50, 5), strength=[0.1, 0.3, 1, 3, 10, 30],
+                   labels={"angle": t("angle of the valley", "kąt doliny"), "strength": t("strength λ", "siła λ")})
+explorer.controls["strength"].value, explorer.controls["angle"].value = 1, 15
+explorer
+
+# %% [markdown] lang="en"
+# With $\lambda = 1$ and the whole matrix, the end is the minimum of $L_A + L_B$: joint training, without the data of A. While the valley lies along an axis, the diagonal knows all there is to know, and EWC gets there, too. As the valley turns, the diagonal sees less and less of it; at 45 degrees both its entries are equal, and EWC *is* L2. In a network the valleys lie as they lie: nobody turns the axes for us.
+#
+# ## The code
+#
+# `fisher_diagonal` is step 2 and 3; `ewc_penalty` the springs. `grad` is the gradient of *one* example's loss with respect to all the weights, `vmap` computes it for a whole batch of examples at once.
+# %% [markdown] lang="pl"
+# Przy $\lambda = 1$ i całej macierzy koniec to minimum $L_A + L_B$: trening łączny bez danych zadania A. Gdy dolina leży wzdłuż osi, przekątna wie wszystko i EWC też tam trafia. Im bardziej dolina się obraca, tym mniej widzi przekątna; przy 45 stopniach oba jej elementy są równe i EWC *jest* metodą L2. W sieci doliny leżą, jak leżą: nikt nie obróci dla nas osi.
+#
+# ## Kod
+#
+# `fisher_diagonal` to kroki 2 i 3, a `ewc_penalty` to sprężyny. `grad` to gradient straty *jednego* przykładu względem wszystkich wag, a `vmap` liczy go dla całej paczki (ang. *batch*) przykładów naraz.
+
+# %%
+show_source(fisher_diagonal, ewc_penalty)
+
+# %% [markdown] lang="en"
+# **Three ways to compute it, two of them named Fisher.** The definition draws the label $y$ from the model. Many programs put the **true label** in its place: the *empirical* Fisher. That is not the same and, in general, no Hessian (Kunstner et al. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); on an example that the network has learned by heart it is nearly 0. Say which one you used.
+#
+# The third way is a mistake, and common: backward on the *mean* loss of a batch, then square. For $B$ independent examples with gradients $g_1, \dots, g_B$, of mean $\bar g$ over all the data,
+#
+# $$\mathbb{E}\Big[ \Big( \frac1B \sum_{n=1}^{B} g_n \Big)^{2} \Big] = \frac1B\, \mathbb{E}\big[g^2\big] + \Big(1 - \frac1B\Big)\, \bar g^{\,2} .$$
+#
+# At a minimum $\bar g = 0$: the result is **too small by the factor $B$**, and whoever uses it needs a $\lambda$ that is $B$ times as large, or believes that EWC does not work. Here, for the network after a first task, all ten digits:
+# %% [markdown] lang="pl"
+# **Trzy sposoby liczenia, z których dwa noszą nazwisko Fishera.** Definicja losuje etykietę $y$ z modelu. Wiele programów wstawia na jej miejsce **prawdziwą etykietę**: to *empiryczna* informacja Fishera. Nie jest tym samym i na ogół nie jest hesjanem (Kunstner i in. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); na przykładzie, którego sieć nauczyła się na pamięć, wynosi prawie 0. Zawsze mów, której używasz.
+#
+# Trzeci sposób to częsty błąd: gradient *średniej* straty paczki, a potem kwadrat. Dla $B$ niezależnych przykładów o gradientach $g_1, \dots, g_B$, których średnia po wszystkich danych to $\bar g$,
+#
+# $$\mathbb{E}\Big[ \Big( \frac1B \sum_{n=1}^{B} g_n \Big)^{2} \Big] = \frac1B\, \mathbb{E}\big[g^2\big] + \Big(1 - \frac1B\Big)\, \bar g^{\,2} .$$
+#
+# W minimum $\bar g = 0$: wynik jest **za mały $B$ razy**, a kto go używa, potrzebuje $B$ razy większego $\lambda$ albo uzna, że EWC nie działa. Oto wyniki dla sieci po pierwszym zadaniu, ze wszystkimi dziesięcioma cyframi:
+
+# %%
+(digits,), reader = permuted_digits(1, train=4000, seed=SEED), network(10)
+train_stream(reader, [digits], epochs=3, seed=SEED, progress=False)
+some = torch.randperm(4000, generator=torch.Generator().manual_seed(SEED))[:1024]
+x, y = digits.train[0][some], digits.train[1][some]
+drawn, true = fisher_diagonal(reader, x, seed=SEED), fisher_diagonal(reader, x, y)
+
+
+def square_of_mean(size):
+    squares = []
+    for inputs, labels in zip(x.split(size), y.split(size)):
+        gradients = torch.autograd.grad(F.cross_entropy(reader(inputs), labels), list(reader.parameters()))
+        squares.append(sum(g.square().sum() for g in gradients))
+    return torch.stack(squares).mean().item()
+
+
+total = sum(part.sum() for part in true.values()).item()
+rows = [(t("per example, labels from the model", "każdy przykład, etykiety z modelu"), sum(part.sum() for part in drawn.values()).item()),
+        (t("per example, true labels", "każdy przykład, prawdziwe etykiety"), total)]
+rows += [(t(f"mean gradient of {size}, squared", f"średni gradient z {size}, do kwadratu"), square_of_mean(size)) for size in (16, 64, 256)]
+too_small = total / rows[3][1]
+table([(name, value, f"{total / value:.1f} ×") for name, value in rows],
+      [t("importance", "ważność"), t("sum over the weights", "suma po wagach"), t("too small by", "za mała")])
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(8.4, 3))
+pictures = x.mean(0), drawn["0.weight"].sum(0), true["0.weight"].sum(0)
+titles = t("mean digit", "średnia cyfra"), t("importance, drawn labels", "ważność, etykiety losowane"), t("importance, true labels", "ważność, etykiety prawdziwe")
+for ax, picture, title in zip(axes, pictures, titles):
+    ax.imshow(picture.view(28, 28))
+    ax.set(xticks=[], yticks=[], title=title)
+show(fig, alt=t("Three pictures of 28 by 28 pixels: the mean digit, and how much the weights of each pixel matter; at the rim the importance is 0.",
+                "Trzy obrazy 28 na 28 pikseli: średnia cyfra oraz to, jak ważne są wagi każdego piksela; na brzegu ważność jest zerem."))
+
+# %% [markdown] lang="en"
+# The batches behave as the formula says: too small by nearly $B$, and not quite, as $\bar g$ is not quite 0. The two Fishers differ by a factor that depends on how well the network has learned its examples, but they agree on *which* weights matter: those of the pixels where digits differ. At the rim, where no digit has any ink, all inputs are 0 and so is the importance: there task B may do as it likes.
+#
+# **Learning without forgetting** (Li & Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) ties down the *answers* instead of the weights. Keep a copy of the network as it was. On the inputs of the *new* task (there are no others) the outputs for the old classes should stay what the copy says, softened by a temperature $\tau$ as in [lesson 10](10_policy_distillation.ipynb); the paper takes $\tau = 2$. With $z$ the logits for the old classes and $z^{\text{old}}$ those of the copy,
+#
+# $$L(\theta) = L_B(\theta) + \mu\; \mathbb{E}_{x \in D_B} \Big[ -\sum_c p_c \log q_c \Big], \qquad p = \mathrm{softmax}(z^{\text{old}} / \tau), \quad q = \mathrm{softmax}(z / \tau) .$$
+#
+# It needs no old data and no importance of weights, only one copy. But it asks the copy about inputs that the copy has never seen. If those look unlike the old ones, the old answers are held where nobody will ever need them.
+#
+# **Replay** keeps a few examples: a memory of $K$. Each step trains on a batch of new examples and one from the memory. Which to keep of a stream whose length nobody knows? **Reservoir sampling** (Vitter 1985): put the first $K$ in; let the $n$-th draw a number from 0 to $n - 1$, and if it is below $K$, the example takes that place. Then, after $N$ examples, each of them is in the memory with probability $K/N$, as the $n$-th enters with probability $K/n$ and each later one, $m$, throws it out with probability $\frac{K}{m} \cdot \frac1K$:
+#
+# $$\frac{K}{n} \prod_{m=n+1}^{N} \Big(1 - \frac1m\Big) = \frac{K}{n} \cdot \frac{n}{n+1} \cdot \frac{n+1}{n+2} \cdots \frac{N-1}{N} = \frac{K}{N} .$$
+#
+# A uniform sample of everything seen so far: replay is joint training on a small sample of the past.
+# %% [markdown] lang="pl"
+# Paczki zachowują się tak, jak mówi wzór: wynik jest za mały prawie $B$ razy, a nie dokładnie, bo $\bar g$ nie jest dokładnie zerem. Obie informacje Fishera różnią się czynnikiem zależnym od tego, jak dobrze sieć nauczyła się swoich przykładów, ale zgadzają się co do tego, *które* wagi są ważne: te przy pikselach, którymi cyfry się różnią. Na brzegu, gdzie żadna cyfra nie ma atramentu, wszystkie wejścia są zerem i ważność też: tam zadanie B może robić, co chce.
+#
+# **Uczenie bez zapominania** (LwF; Li i Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) przywiązuje nie wagi, tylko *odpowiedzi*. Zachowaj kopię sieci sprzed nowego zadania. Na wejściach *nowego* zadania (innych nie ma) wyjścia dla dawnych klas mają pozostać takie, jak mówi kopia, zmiękczone temperaturą $\tau$ jak w [lekcji 10](10_policy_distillation.ipynb); w artykule $\tau = 2$. Gdy $z$ to logity dawnych klas, a $z^{\text{old}}$ logity kopii,
+#
+# $$L(\theta) = L_B(\theta) + \mu\; \mathbb{E}_{x \in D_B} \Big[ -\sum_c p_c \log q_c \Big], \qquad p = \mathrm{softmax}(z^{\text{old}} / \tau), \quad q = \mathrm{softmax}(z / \tau) .$$
+#
+# Nie trzeba dawnych danych ani ważności wag, tylko jednej kopii. Kopia odpowiada jednak na wejścia, których nigdy nie widziała. Jeśli nie przypominają dawnych, dawne odpowiedzi są utrwalane tam, gdzie nikomu się nie przydadzą.
+#
+# **Powtarzanie** zachowuje kilka przykładów: pamięć o pojemności $K$. Każdy krok trenuje na paczce nowych przykładów i paczce z pamięci. Które zachować ze strumienia, którego długości nikt nie zna? **Próbkowanie rezerwuarowe** (ang. *reservoir sampling*; Vitter 1985): pierwsze $K$ włóż do pamięci; $n$-ty niech losuje liczbę od 0 do $n - 1$, a jeśli jest mniejsza niż $K$, przykład zajmuje to miejsce. Po $N$ przykładach każdy z nich jest wtedy w pamięci z prawdopodobieństwem $K/N$, bo $n$-ty wchodzi z prawdopodobieństwem $K/n$, a każdy późniejszy, $m$-ty, wyrzuca go z prawdopodobieństwem $\frac{K}{m} \cdot \frac1K$:
+#
+# $$\frac{K}{n} \prod_{m=n+1}^{N} \Big(1 - \frac1m\Big) = \frac{K}{n} \cdot \frac{n}{n+1} \cdot \frac{n+1}{n+2} \cdots \frac{N-1}{N} = \frac{K}{N} .$$
+#
+# To jednostajna próbka wszystkiego, co dotąd było: powtarzanie to trening łączny na małej próbce przeszłości.
+
+# %%
+show_source(lwf_loss, Reservoir.add)
+
+# %% [markdown] lang="en"
+# ## The experiment
+#
+# Four streams of five tasks, all from the same 5,000 digits. What the network is told, and what it must answer, makes all the difference (the names of the scenarios are those of van de Ven & Tolias 2019, [arXiv 1904.07734](https://arxiv.org/abs/1904.07734)):
+#
+# - **which of two** (task-incremental): two digits per task; at the test the task is given, and the network only chooses between its two digits,
+# - **even or odd** (domain-incremental): as above; the task is not given, and need not be, for the answers are always the same two,
+# - **which of ten** (class-incremental): two new digits per task; the task is not given, and the network must choose among *all ten*,
+# - **permuted** (domain-incremental): all ten digits in each task, but their pixels shuffled, by another fixed order each time.
+#
+# Always the same network and the same optimiser (Adam), three epochs per task: naive; EWC with $\lambda = 1000$, for the permuted digits 100; LwF with $\mu = 1$; replay of 200 images; and joint training. The strengths were chosen on other seeds. Naive training is the same code with $\lambda = 0$: only so do we see what the springs do.
+# %% [markdown] lang="pl"
+# ## Eksperyment
+#
+# Cztery strumienie po pięć zadań, wszystkie z tych samych 5000 cyfr. O wszystkim decyduje to, co sieć wie i co ma odpowiedzieć (nazwy scenariuszy wprowadzili van de Ven i Tolias 2019, [arXiv 1904.07734](https://arxiv.org/abs/1904.07734)):
+#
+# - **która z dwóch** (scenariusz zadaniowy, ang. *task-incremental*): po dwie cyfry w zadaniu; w teście zadanie jest znane i sieć wybiera tylko między jego dwiema cyframi,
+# - **parzysta czy nie** (scenariusz domenowy, ang. *domain-incremental*): jak wyżej; zadanie nie jest znane i nie musi, bo odpowiedzi są zawsze te same dwie,
+# - **która z dziesięciu** (scenariusz klasowy, ang. *class-incremental*): po dwie nowe cyfry w zadaniu; zadanie nie jest znane, a sieć musi wybrać jedną z *wszystkich dziesięciu*,
+# - **permutacje** (scenariusz domenowy): w każdym zadaniu wszystkie dziesięć cyfr, ale piksele są pomieszane, za każdym razem w innej stałej kolejności.
+#
+# Zawsze ta sama sieć i ten sam optymalizator (Adam), po trzy epoki na zadanie: trening naiwny; EWC z $\lambda = 1000$, dla permutacji 100; LwF z $\mu = 1$; powtarzanie 200 obrazów; i trening łączny. Siły dobrano na innych ziarnach. Trening naiwny to ten sam kod z $\lambda = 0$: tylko tak widać, co robią sprężyny.
+
+# %% tags=["predict"]
+guess = Prediction(
+    t("Class-incremental, without any old pictures: how much of the way from naive to joint training does EWC make?",
+      "Scenariusz klasowy, bez żadnych dawnych zdjęć: jaką część drogi od treningu naiwnego do łącznego pokona EWC?"),
+    [t("most of it", "większość"), t("about half", "mniej więcej połowę"), t("hardly any", "prawie nic")],
+)
+guess
+
+# %%
+names = {"naive": t("naive", "naiwny"), "ewc": "EWC", "online ewc": t("EWC, online", "EWC online"), "lwf": "LwF", "replay": t("replay", "powtarzanie"), "joint": t("joint", "łączny")}
+streams = {"task": t("which of two", "która z dwóch"), "domain": t("even or odd", "parzysta czy nie"), "class": t("which of ten", "która z dziesięciu"), "permuted": t("permuted", "permutacje")}
+
+
+def protection(method, strength, seed):
+    return {"naive": {}, "ewc": {"ewc": EWC(), "ewc_strength": strength}, "lwf": {"lwf_strength": 1}, "replay": {"memory": Reservoir(200, seed)}}[method]
+
+
+def learn(stream, method, seed):
+    tasks = permuted_digits(seed=seed) if stream == "permuted" else split_digits(stream, seed=seed)
+    seed_everything(seed)
+    how, model = {"epochs": 3, "seed": seed, "progress": False}, network(2 if stream == "domain" else 10)
+    if method == "joint":
+        return train_jointly(model, tasks, **how).expand(5, 5)
+    return train_stream(model, tasks, **how, **protection(method, 100 if stream == "permuted" else 1000, seed))
+
+
+METHODS, seeds = ("naive", "ewc", "lwf", "replay", "joint"), range(3 * SEED, 3 * SEED + 3)
+live = {stream: {method: torch.stack([learn(stream, method, seed) for seed in seeds]) for method in METHODS} for stream in ("domain", "permuted", "class")}
+
+# %%
+def measures(matrices):
+    kept = [average_accuracy(matrix) for matrix in matrices], [forgetting(matrix) for matrix in matrices]
+    return *(np.mean(values) for values in kept), matrices.diagonal(dim1=1, dim2=2).mean().item()
+
+
+said = {stream: {method: measures(matrices) for method, matrices in runs.items()} for stream, runs in live.items()}
+columns = "ACC", "F", t("just learned", "tuż po nauce")
+table([(names[method], *(f"{value:.2f}" for stream in live for value in said[stream][method])) for method in METHODS],
+      [t("mean of three seeds", "średnia z trzech ziaren"), *(f"{streams[stream]}: {column}" if column == "ACC" else column for stream in live for column in columns)])
+gain = (said["class"]["ewc"][0] - said["class"]["naive"][0]) / (said["class"]["joint"][0] - said["class"]["naive"][0])
+guess.compare(0 if gain > 0.65 else 1 if gain > 0.35 else 2)
+fig, axes = plt.subplots(2, 4, figsize=(12, 6.2), sharey=True)
+for row, stream in zip(axes, ("domain", "class")):
+    for ax, method in zip(row, METHODS[:4]):
+        draw_matrix(ax, live[stream][method].mean(0), [task.name for task in tasks], f"{names[method]}, {streams[stream]}")
+show(fig, alt=t("Eight matrices of accuracies. Even or odd: naive falls to the left of the diagonal, EWC less, replay little. Which of ten: with all but replay almost everything left of the diagonal is 0.",
+                "Osiem macierzy dokładności. Parzysta czy nie: trening naiwny traci na lewo od przekątnej, EWC mniej, powtarzanie mało. Która z dziesięciu: u wszystkich poza powtarzaniem na lewo od przekątnej prawie wszędzie jest 0."))
+
+# %% [markdown] lang="en"
+# **Even or odd**: EWC makes about a third of the way from naive to joint training, replay two thirds. **Permuted**: EWC about halves the forgetting, as replay does. But look at *just learned*: with springs each new task is learned a little less well, so the average gains only a part of what is not forgotten. Springs hold, and they hold back. **Which of ten**: naive training ends at a fifth, that is, with the last of the five tasks and nothing else; LwF likewise; EWC hardly better; only replay helps. More on that below.
+#
+# **The paper that named the scenarios** (van de Ven & Tolias 2019) has for split MNIST, average accuracy in %:
+#
+# | | none | EWC | LwF | generative replay | joint |
+# | --- | --- | --- | --- | --- | --- |
+# | which of two | 87.19 | 98.64 | 99.57 | 99.50 | 99.66 |
+# | even or odd | 59.21 | 63.95 | 71.50 | 95.72 | 98.42 |
+# | which of ten | 19.90 | 20.01 | 23.85 | 90.79 | 97.94 |
+#
+# They had all of MNIST, fifteen times as many pictures to learn from, two layers of 400, 2000 steps per task, and a second network that *paints* old digits in the place of a memory. Compare the order, not the numbers: which of two is easy for everyone, which of ten is for replay alone. Kirkpatrick et al. showed EWC on permuted MNIST and on ten Atari games in turns, not on a class-incremental stream.
+# %% [markdown] lang="pl"
+# **Parzysta czy nie**: EWC pokonuje mniej więcej jedną trzecią drogi od treningu naiwnego do łącznego, powtarzanie dwie trzecie. **Permutacje**: EWC zmniejsza zapominanie mniej więcej o połowę, tak jak powtarzanie. Spójrz jednak na kolumnę *tuż po nauce*: ze sprężynami sieć uczy się każdego nowego zadania trochę gorzej, więc średnia zyskuje tylko część tego, co nie zostało zapomniane. Sprężyny trzymają i zarazem hamują. **Która z dziesięciu**: trening naiwny kończy z jedną piątą, czyli umie ostatnie z pięciu zadań i nic więcej; LwF tak samo; EWC prawie tak samo; pomaga tylko powtarzanie. Więcej o tym niżej.
+#
+# **Artykuł, od którego pochodzą nazwy scenariuszy** (van de Ven i Tolias 2019), podaje dla podzielonego MNIST średnią dokładność w %:
+#
+# | | bez ochrony | EWC | LwF | powtarzanie generatywne | łączny |
+# | --- | --- | --- | --- | --- | --- |
+# | która z dwóch | 87,19 | 98,64 | 99,57 | 99,50 | 99,66 |
+# | parzysta czy nie | 59,21 | 63,95 | 71,50 | 95,72 | 98,42 |
+# | która z dziesięciu | 19,90 | 20,01 | 23,85 | 90,79 | 97,94 |
+#
+# Mieli cały MNIST, piętnaście razy więcej obrazów do nauki, dwie warstwy po 400, po 2000 kroków na zadanie, a zamiast pamięci drugą sieć, która dawne cyfry *maluje*. Porównuj kolejność, nie liczby: „która z dwóch” jest łatwa dla każdego, „która z dziesięciu” tylko dla powtarzania. Kirkpatrick i in. pokazali EWC na permutacjach MNIST i na dziesięciu grach Atari na zmianę, ale nie na strumieniu klasowym.
+
+# %%
+record = recorded("continual_learning")
+kept = {stream: {method: torch.tensor(matrices) for method, matrices in runs.items()} for stream, runs in record.results["streams"].items()}
+kept = {stream: {method: m if m.ndim == 3 else m[:, None].expand(-1, 5, -1) for method, m in runs.items()} for stream, runs in kept.items()}
+record.note()
+for title, measure in ((t("average accuracy", "średnia dokładność"), average_accuracy), (t("forgetting", "zapominanie"), forgetting)):
+    table([(name, *(mean_pm([measure(m) for m in kept[stream][method]]) for stream in streams)) for method, name in names.items()], [title, *streams.values()])
+
+# %% [markdown] lang="en"
+# Ten seeds, five epochs per task, ± half of a 95 % interval. Where the task is given, everything works and even naive training loses little: each task has two outputs of its own, and only the layers below can be overwritten. Online EWC does about as well as EWC. On *permuted* both stand level with replay, without a single old picture; on *even or odd* replay is far ahead, and on *which of ten* it is alone.
+#
+# **Explore** how $\lambda$ trades **plasticity**, learning the new, for memory, keeping the old. Each grey dot is one $\lambda$: to the right the tasks are learned better, upwards the old ones are kept better; the stars are replay and joint training. Where does *permuted* turn over? Does the $\lambda = 1$ of the theory do anything? And which $\lambda$ saves *which of ten*?
+# %% [markdown] lang="pl"
+# Dziesięć ziaren losowości, po pięć epok na zadanie, ± to połowa przedziału ufności 95 % (ang. *confidence interval*). Gdy zadanie jest znane, działa wszystko i nawet trening naiwny traci niewiele: każde zadanie ma dwa własne wyjścia i nadpisać można tylko warstwy pod nimi. EWC online jest mniej więcej tak dobre jak EWC. W strumieniu *permutacje* oba dorównują powtarzaniu, bez ani jednego dawnego obrazu; w strumieniu *parzysta czy nie* powtarzanie jest daleko z przodu, a w strumieniu *która z dziesięciu* zostaje samo.
+#
+# **Zbadaj**, jak $\lambda$ wymienia **plastyczność** (ang. *plasticity*), czyli uczenie się nowego, na pamięć, czyli zachowanie dawnego. Każda szara kropka to jedno $\lambda$: im dalej w prawo, tym lepiej opanowane zadania, im wyżej, tym lepiej zachowane dawne; gwiazdki to powtarzanie i trening łączny. Gdzie zawracają *permutacje*? Czy $\lambda = 1$ z teorii cokolwiek robi? I które $\lambda$ ratuje strumień *która z dziesięciu*?
+
+# %% tags=["widget"]
+values = [int(value) for value in record.results["strengths"]["values"]]
+curves = {name: torch.tensor(record.results["strengths"][stream]).mean(1) for stream, name in streams.items()}
+
+
+def draw(stream, strength):
+    matrices, of = curves[stream], {name: key for key, name in streams.items()}[stream]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8))
+    accuracy = matrices[values.index(strength)]
+    draw_matrix(left, accuracy, [*"12345"], f"{stream}, λ = {strength}")
+    learned, remembered = matrices.diagonal(dim1=1, dim2=2).mean(1), matrices[:, -1, :-1].mean(1)
+    right.plot(learned, remembered, "o-", color=palette("grey"), markersize=4)
+    point = learned[values.index(strength)].item(), remembered[values.index(strength)].item()
+    right.plot(*point, "o", color=palette("blue"), markersize=11, label="EWC")
+    for method, colour in (("replay", "green"), ("joint", "red")):
+        mean = kept[of][method].mean(0)
+        right.plot(mean.diagonal().mean(), mean[-1, :-1].mean(), "*", color=palette(colour), markersize=13, label=names[method])
+    right.set(xlabel=t("plasticity: just learned", "plastyczność: tuż po nauce"), ylabel=t("memory: old tasks at the end", "pamięć: dawne zadania na końcu"), xlim=(0.6, 1.02), ylim=(-0.02, 1.02))
+    right.legend(loc="center left")
+    return fig, t("{}, λ = {}: just learned {:.2f}, old tasks at the end {:.2f}.", "{}, λ = {}: tuż po nauce {:.2f}, dawne zadania na końcu {:.2f}.").format(stream, strength, *point)
+
+
+explorer = explore(draw, stream=list(curves), strength=values, labels={"stream": t("stream", "strumień"), "strength": t("strength λ", "siła λ")})
+explorer.controls["stream"].value, explorer.controls["strength"].value = streams["permuted"], 100
+explorer
+
+# %% [markdown] lang="en"
+# With $\lambda = 1$ next to nothing happens: after three approximations the springs are far too slack, and a large $\lambda$ stiffens the right ones and the wrong ones alike. On *permuted* the curve turns back beyond 100: from there on even the *old* tasks do worse at the end, for what was never learned well cannot be kept. On *even or odd* memory can be bought, at a growing price. On *which of ten* there is nothing to buy.
+#
+# ## When it fails
+#
+# **Class by class.** Why does no $\lambda$ save *which of ten*? Look at the gradient of the cross-entropy with respect to the logits, $\pi_c - p_c$, where $\pi$ is what the network says and $p$ is 1 at the label. In task 2 no label is ever 0 or 1, so every step pushes the logits of the classes 0 and 1 *down*, and nothing ever pushes them up. The springs should hold against it, but just there they are slack: after task 1 the network is certain, and where softmax is saturated every gradient is almost 0, and with it $F$. The table below shows it: the longer the network learns task 1, the more certain it is, and the smaller is $F$, by orders of magnitude. At $\theta^*$ the floor of the valley is flat, and further out it rises like a cliff; a parabola fitted at $\theta^*$ does not see the cliff, and no factor $\lambda$ puts it there. Bayes' rule was right. Step 1 was wrong.
+#
+# And a huge $\lambda$? Then hardly a class is added. No batch ever holds a 0 beside a 2, so how to tell *those* apart nobody ever says, neither the data nor the springs. Replay does: its memory puts the 0 beside the 2.
+#
+# **Learning without forgetting** holds the softmax *among the old classes*. Add the same number to all their logits, and it does not change: so they may sink together below the new ones, and class by class they do. And of permuted digits the copy has never seen the like; its answers there are worth nothing, and holding them protects nothing.
+#
+# **Springs that hold too well.** With every task there are more springs, and at some point nothing moves any more: on the permuted digits a large $\lambda$ remembers the first task and hardly learns the last.
+# %% [markdown] lang="pl"
+# Przy $\lambda = 1$ prawie nic się nie dzieje: po trzech przybliżeniach sprężyny są o wiele za luźne, a duże $\lambda$ usztywnia na równi właściwe i niewłaściwe. W strumieniu *permutacje* krzywa zawraca powyżej 100: dalej nawet *dawne* zadania kończą gorzej, bo czego sieć nigdy dobrze nie umiała, tego nie zachowa. W strumieniu *parzysta czy nie* pamięć można kupić, coraz drożej. W strumieniu *która z dziesięciu* nie ma czego kupować.
+#
+# ## Kiedy to zawodzi
+#
+# **Klasa po klasie.** Dlaczego żadne $\lambda$ nie ratuje strumienia *która z dziesięciu*? Spójrz na gradient entropii krzyżowej względem logitów, $\pi_c - p_c$, gdzie $\pi$ to odpowiedź sieci, a $p$ to 1 przy etykiecie. W zadaniu 2 żadna etykieta nie jest zerem ani jedynką, więc każdy krok spycha logity klas 0 i 1 *w dół* i nic nigdy nie pcha ich w górę. Sprężyny powinny się temu oprzeć, ale właśnie tam są luźne: po zadaniu 1 sieć jest pewna, a gdzie softmax jest nasycony, tam każdy gradient jest prawie zerem, a z nim $F$. Pokazuje to tabela poniżej: im dłużej sieć uczy się zadania 1, tym jest pewniejsza i tym mniejsze jest $F$, o rzędy wielkości. W $\theta^*$ dno doliny jest płaskie, a dalej wznosi się jak urwisko; parabola dopasowana w $\theta^*$ urwiska nie widzi i żaden czynnik $\lambda$ go tam nie postawi. Wzór Bayesa miał rację. Zawiódł krok 1.
+#
+# A ogromne $\lambda$? Wtedy sieć nie dołoży prawie żadnej klasy. W żadnej paczce nie ma 0 obok 2, więc tego, jak odróżnić *te dwie*, nie mówi nikt: ani dane, ani sprężyny. Powtarzanie mówi: jego pamięć stawia 0 obok 2.
+#
+# **Uczenie bez zapominania** utrzymuje softmax *wśród dawnych klas*. Dodaj tę samą liczbę do wszystkich ich logitów, a się nie zmieni: mogą więc razem opaść poniżej nowych i klasa po klasie tak robią. A niczego podobnego do cyfr po permutacji kopia nigdy nie widziała; jej odpowiedzi nic tam nie są warte, a ich utrzymywanie niczego nie chroni.
+#
+# **Sprężyny, które trzymają za dobrze.** Z każdym zadaniem sprężyn przybywa i w końcu nic już się nie rusza: na permutacjach duże $\lambda$ pamięta pierwsze zadanie, a ostatniego prawie się nie uczy.
+
+# %%
+certainty, (one, two) = [], split_digits("class", seed=SEED)[:2]
+for epochs in (1, 3, 10):
+    seed_everything(SEED)
+    model, springs = network(10), EWC()
+    train_stream(model, [one], ewc=springs, epochs=epochs, seed=SEED, progress=False)
+    sure, stiff = model(one.test[0]).softmax(1).gather(1, one.test[1][:, None]).mean().item(), sum(part.sum().item() for part in springs.fisher.values())
+    train_stream(model, [two], ewc=springs, ewc_strength=1000, epochs=3, seed=SEED, progress=False)
+    certainty.append((str(epochs), f"{sure:.5f}", stiff, task_accuracy(model, one), task_accuracy(model, two)))
+table(certainty, [t("epochs on 0 and 1", "epoki na 0 i 1"), t("probability of the right class", "prawdopodobieństwo właściwej klasy"), t("sum of F", "suma F"), t("accuracy on 0 and 1 after 2 and 3", "dokładność dla 0 i 1 po 2 i 3"), t("on 2 and 3", "dla 2 i 3")])
+
+# %% [markdown] lang="en"
+# ## In robotics
+#
+# A robot learns for years. Its data come once, in an order that nobody chose; its memory is limited; and pictures from a home, or of a customer's product, may often not be kept at all. Lesort et al. 2020 ([arXiv 1907.00182](https://arxiv.org/abs/1907.00182)) survey continual learning from the robot's side. CORe50 (Lomonaco & Maltoni 2017, [arXiv 1705.03550](https://arxiv.org/abs/1705.03550)) is a data set made for it: 50 household objects, filmed in the hand in eleven sessions with different backgrounds and light; what is new may be pictures of known classes, classes, or both. And in [lesson 10](10_policy_distillation.ipynb) you met a robot that learned three tasks one after the other (Traoré et al. 2019, [arXiv 1907.05855](https://arxiv.org/abs/1907.05855)): it kept states together with the old teachers' answers, replay and LwF in one.
+#
+# **The case: inspecting circuit boards.** A frozen pretrained network makes 1280 features of each picture ([lesson 01](01_feature_extraction.ipynb)); a small network on top of them is trained continually, on two streams:
+#
+# - *product by product*: five products one after the other, each with its own colour, light and camera, and the same six classes,
+# - *defect by defect*: all products mixed, but at first only *no defect* and *missing part*, then two more classes, then the last two; at the end it must choose among all six. That is class-incremental.
+#
+# There is one more candidate, from [lesson 08](08_prototypical_networks.ipynb): the nearest **prototype**, the mean of the features of each class. It is not trained; a new class brings a mean of its own, and the other means stay.
+# %% [markdown] lang="pl"
+# ## W robotyce
+#
+# Robot uczy się latami. Dane przychodzą raz, w kolejności, której nikt nie wybierał; pamięć jest ograniczona; a zdjęć z domu albo zdjęć produktu klienta często w ogóle nie wolno zachować. Lesort i in. 2020 ([arXiv 1907.00182](https://arxiv.org/abs/1907.00182)) dają przegląd uczenia ciągłego od strony robota. Zrobiony do tego zbiór danych to CORe50 (Lomonaco i Maltoni 2017, [arXiv 1705.03550](https://arxiv.org/abs/1705.03550)): 50 przedmiotów domowych, filmowanych w ręce w jedenastu sesjach, z różnym tłem i światłem; nowe mogą być zdjęcia znanych klas, klasy albo jedno i drugie. A w [lekcji 10](10_policy_distillation.ipynb) był robot, który nauczył się trzech zadań jedno po drugim (Traoré i in. 2019, [arXiv 1907.05855](https://arxiv.org/abs/1907.05855)): zachowywał stany razem z odpowiedziami dawnych nauczycieli, czyli powtarzanie i LwF w jednym.
+#
+# **Przykład: kontrola płytek drukowanych.** Zamrożona, wstępnie wytrenowana sieć robi z każdego zdjęcia 1280 cech ([lekcja 01](01_feature_extraction.ipynb)); małą sieć na nich trenujemy w sposób ciągły, na dwóch strumieniach:
+#
+# - *produkt po produkcie*: pięć produktów, każdy z własnym kolorem, światłem i kamerą, i zawsze te same sześć klas,
+# - *wada po wadzie*: wszystkie produkty razem, ale najpierw tylko *bez wad* i *brak elementu*, potem dwie następne klasy, na koniec dwie ostatnie; po wszystkim trzeba wybrać jedną z sześciu. To scenariusz klasowy.
+#
+# Jest jeszcze jeden kandydat, z [lekcji 08](08_prototypical_networks.ipynb): najbliższy **prototyp**, czyli średnia cech każdej klasy. Nie trzeba go trenować; nowa klasa wnosi własną średnią, a pozostałe średnie się nie zmieniają.
+
+# %%
+products, extractor = board_products(100, 60, seed=SEED), FeatureExtractor()
+pixels = torch.cat([part[0] for task in products for part in (task.train, task.test)])
+features = extractor.extract_features(pixels, progress=False)
+pieces = iter(((features - features[:100].mean(0)) / features[:100].std()).split([100, 60] * 5))
+boards = [replace(task, train=(next(pieces), task.train[1]), test=(next(pieces), task.test[1])) for task in products]
+
+# %%
+learned, tested = ([torch.cat(column) for column in zip(*(getattr(task, part) for task in boards))] for part in ("train", "test"))
+
+
+def pair(first):
+    return Task(", ".join(t(*CLASS_NAMES[name]) for name in CLASSES[first : first + 2]), *((x[y // 2 == first // 2], y[y // 2 == first // 2]) for x, y in (learned, tested)))
+
+
+defects = [pair(first) for first in (0, 2, 4)]
+
+
+def head():
+    return nn.Sequential(nn.Linear(1280, 64), nn.ReLU(), nn.Linear(64, 6))
+
+
+def inspect(stream, method, seed):
+    seed_everything(seed)
+    how, model = {"epochs": 10, "seed": seed, "progress": False}, head()
+    if method == "joint":
+        return train_jointly(model, stream, **how).expand(len(stream), -1)
+    return train_stream(model, stream, **how, **protection(method, 1000, seed))
+
+
+factory = [{method: torch.stack([inspect(stream, method, seed) for seed in seeds]) for method in METHODS} for stream in (boards, defects)]
+
+prototypes, _ = class_prototypes(*learned)
+by_prototype = torch.tensor([[task_accuracy(prototype_classifier(prototypes[: 2 * known]), task) for task in defects] for known in (1, 2, 3)])
+weights = sum(parameter.numel() for parameter in head().parameters())
+numbers = {"naive": 0, "ewc": 2 * weights, "lwf": weights, "replay": 200 * 1280, "joint": learned[0].numel()}
+inspected = {method: [measures(runs[method])[:2] for runs in factory] for method in numbers}
+rows = [(names[method], *inspected[method][0], *inspected[method][1], f"{4 * number / 1000:.0f} kB") for method, number in numbers.items()]
+rows.append((t("prototypes", "prototypy"), None, None, average_accuracy(by_prototype), forgetting(by_prototype), f"{4 * prototypes.numel() / 1000:.0f} kB"))
+table(rows, ["", t("products: ACC", "produkty: ACC"), "F", t("defects: ACC", "wady: ACC"), "F", t("kept", "zachowane")])
+
+# %% [markdown] lang="en"
+# **Product by product** there is next to nothing to prevent: even naive training forgets little, and the products are so alike to the pretrained features that a later one often helps the earlier ones; springs would only hold that back. Forgetting happens in the weights that are trained; **what is frozen cannot forget**. **Defect by defect** is another matter. Naive training is left with little more than the newest defects, and LwF with hardly more. EWC mends more than it did among the ten digits: these pictures are hard, the network is less certain, its gradients do not vanish, and so its springs are taut. Replay does best. The prototypes come close to EWC, with a twentieth of its memory, no training and no $\lambda$ to choose. (Their F is not 0: no mean has moved, but with every new class there is one more to be mistaken for.)
+#
+# Look at the last column, too. EWC keeps two numbers per weight, which here is as much as more than a hundred examples, and for a large network would be far more. *Saving memory* is no reason for EWC; not being allowed to keep examples is one.
+#
+# What to take on a robot: freeze what you can; keep examples if you may; means if you may not; springs where weights must move and no example may stay.
+#
+# ## Exercises
+#
+# **1. Forgetting.** `accuracy` is a tensor of shape $(T, T)$: row $i$ is the time after task $i$, column $j$ the task. Return F, the forgetting, by the formula above. Do not use the package's function.
+# %% [markdown] lang="pl"
+# **Produkt po produkcie** prawie nie ma czemu zapobiegać: nawet trening naiwny mało zapomina, a dla wstępnie wytrenowanych cech produkty są tak podobne, że późniejszy często pomaga wcześniejszym; sprężyny tylko by w tym przeszkadzały. Zapominają wagi, które się trenuje; **co zamrożone, to nie zapomni**. Z **wadami po kolei** jest inaczej. Treningowi naiwnemu zostaje niewiele więcej niż najnowsze wady, a LwF prawie tyle samo. EWC naprawia więcej niż przy dziesięciu cyfrach: te zdjęcia są trudne, sieć jest mniej pewna, gradienty nie znikają, więc sprężyny są napięte. Najlepsze jest powtarzanie. Prototypy są blisko EWC, z jedną dwudziestą jego pamięci, bez treningu i bez $\lambda$ do dobrania. (Ich F nie jest zerem: żadna średnia się nie przesunęła, ale z każdą nową klasą przybywa jedna, z którą można się pomylić.)
+#
+# Spójrz też na ostatnią kolumnę. EWC przechowuje dwie liczby na wagę, tutaj tyle co ponad sto przykładów, a w dużej sieci byłoby to o wiele więcej. *Oszczędność pamięci* nie jest powodem, żeby wybrać EWC; jest nim zakaz przechowywania przykładów.
+#
+# Co zabrać na robota: zamroź, co się da; zachowaj przykłady, jeśli wolno; średnie, jeśli nie wolno; sprężyny tam, gdzie wagi muszą się zmieniać, a żaden przykład nie może zostać.
+#
+# ## Ćwiczenia
+#
+# **1. Zapominanie.** `accuracy` to tensor kształtu $(T, T)$: wiersz $i$ to chwila po zadaniu $i$, kolumna $j$ to zadanie. Zwróć F, zapominanie, według wzoru z lekcji. Nie używaj funkcji z pakietu.
+
+# %% tags=["exercise"]
+def how_much_forgotten(accuracy):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# `accuracy[:-1, :-1]` has all rows before the last, and all tasks but the last. Of that, `.max(0).values` is the best of each task.
+# %% [markdown] lang="pl" tags=["hint"]
+# `accuracy[:-1, :-1]` to wszystkie wiersze przed ostatnim i wszystkie zadania poza ostatnim. `.max(0).values` daje z tego najlepszy wynik każdego zadania.
+
+# %% tags=["check"]
+check("forgetting", how_much_forgotten)
+
+
+# %% tags=["solution"]
+def how_much_forgotten(accuracy):
+    best = accuracy[:-1, :-1].max(0).values
+    return (best - accuracy[-1, :-1]).mean()
+
+
+# %% [markdown] lang="en"
+# **2. The Fisher information of a logistic regression.** `w` has shape $(D,)$, `x` shape $(N, D)$, `y` shape $(N,)$ with entries 0 and 1. The model says $p = \sigma(w \cdot x)$ for $y = 1$; $\sigma$ is the sigmoid. The gradient of $-\log p_w(y \mid x)$ for one example is $(p - y)\, x$. Return the diagonal of the *empirical* Fisher, $D$ numbers.
+# %% [markdown] lang="pl"
+# **2. Informacja Fishera regresji logistycznej.** `w` ma kształt $(D,)$, `x` kształt $(N, D)$, a `y` kształt $(N,)$, z elementami 0 i 1. Model daje $p = \sigma(w \cdot x)$ dla $y = 1$; $\sigma$ to sigmoida. Gradient $-\log p_w(y \mid x)$ dla jednego przykładu to $(p - y)\, x$. Zwróć przekątną *empirycznej* informacji Fishera, $D$ liczb.
+
+# %% tags=["exercise"]
+def empirical_fisher(w, x, y):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# `(torch.sigmoid(x @ w) - y)[:, None] * x` has a gradient in each row. Which comes first, the square or the mean?
+# %% [markdown] lang="pl" tags=["hint"]
+# `(torch.sigmoid(x @ w) - y)[:, None] * x` ma w każdym wierszu jeden gradient. Co najpierw, kwadrat czy średnia?
+
+# %% tags=["check"]
+check("fisher", empirical_fisher)
+
+
+# %% tags=["solution"]
+def empirical_fisher(w, x, y):
+    gradients = (torch.sigmoid(x @ w) - y)[:, None] * x
+    return gradients.square().mean(0)
+
+
+# %% [markdown] lang="en"
+# **3. The reservoir.** `items` is a list, `capacity` the size $K$ of the memory, `draws` a list of random numbers $u_n$ from 0 (included) to 1 (excluded), one for each item. Return the memory, a list, at the end of the stream. The first $K$ items go in, in order; the $n$-th item ($n$ counts from 1) draws the place $\lfloor u_n \cdot n \rfloor$.
+# %% [markdown] lang="pl"
+# **3. Rezerwuar.** `items` to lista, `capacity` to pojemność pamięci $K$, a `draws` to lista liczb losowych $u_n$ od 0 (włącznie) do 1 (wyłącznie), po jednej na element. Zwróć pamięć, czyli listę, na końcu strumienia. Pierwsze $K$ elementów wchodzi po kolei; $n$-ty element ($n$ liczymy od 1) losuje miejsce $\lfloor u_n \cdot n \rfloor$.
+
+# %% tags=["exercise"]
+def reservoir(items, capacity, draws):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# `for n, (item, u) in enumerate(zip(items, draws), 1):` and in it two cases: there is room, or `int(u * n)` is a place in the memory.
+# %% [markdown] lang="pl" tags=["hint"]
+# `for n, (item, u) in enumerate(zip(items, draws), 1):`, a w środku dwa przypadki: jest miejsce albo `int(u * n)` jest miejscem w pamięci.
+
+# %% tags=["check"]
+check("reservoir", reservoir)
+
+
+# %% tags=["solution"]
+def reservoir(items, capacity, draws):
+    memory = []
+    for n, (item, u) in enumerate(zip(items, draws), 1):
+        if n <= capacity:
+            memory.append(item)
+        elif (place := int(u * n)) < capacity:
+            memory[place] = item
+    return memory
+
+
+# %% [markdown] lang="en"
+# ## Quiz
+# %% [markdown] lang="pl"
+# ## Quiz
+
+# %% tags=["quiz"]
+quiz(
+    Quiz(
+        t("The Fisher information of a weight is 0 after task A. What does EWC do with it?", "Informacja Fishera pewnej wagi po zadaniu A wynosi 0. Co EWC z nią zrobi?"),
+        [
+            (t("It keeps the weight where it is.", "Zostawi ją tam, gdzie jest."), False,
+             t("The other way round: its spring has no stiffness.", "Odwrotnie: jej sprężyna nie ma sztywności.")),
+            (t("It sets the weight to 0.", "Ustawi ją na 0."), False,
+             t("EWC pulls towards the old value, not towards 0, and this weight not at all.", "EWC ciągnie do dawnej wartości, a nie do 0, a tej wagi wcale nie ciągnie.")),
+            (t("Task B may move it freely.", "Zadanie B może ją swobodnie przesuwać."), True,
+             t("Yes: to second order the answers on A do not depend on it.", "Tak: z dokładnością do drugiego rzędu odpowiedzi w A od niej nie zależą.")),
+        ],
+    ),
+    Quiz(
+        t("A library squares the gradient of the mean loss over batches of 64. With the $\\lambda$ of a paper its EWC protects nothing. Why?",
+          "Biblioteka podnosi do kwadratu gradient średniej straty z paczek po 64. Z $\\lambda$ z artykułu jej EWC niczego nie chroni. Dlaczego?"),
+        [
+            (t("At a minimum its importances are about 64 times too small.", "W minimum jej ważności są około 64 razy za małe."), True,
+             t("Yes: in the mean the gradients of the examples cancel, and $1/B$ of their mean square is left.", "Tak: w średniej gradienty przykładów się znoszą i zostaje $1/B$ ich średniego kwadratu.")),
+            (t("64 examples are too few for a mean.", "64 przykłady to za mało na średnią."), False,
+             t("More per batch makes it worse: the factor is the batch size.", "Większa paczka pogarsza sprawę: czynnikiem jest jej rozmiar.")),
+            (t("It should draw the labels from the model.", "Powinna losować etykiety z modelu."), False,
+             t("That is another difference; it does not explain a factor of 64.", "To inna różnica; nie wyjaśnia czynnika 64.")),
+        ],
+    ),
+    Quiz(
+        t("In the stream *which of ten* EWC kept nothing of the old digits, with hardly any $\\lambda$. What was the reason?",
+          "W strumieniu *która z dziesięciu* EWC nie zachowało nic z dawnych cyfr, prawie przy żadnym $\\lambda$. Jaki był powód?"),
+        [
+            (t("The springs pulled the weights towards 0.", "Sprężyny ciągnęły wagi do 0."), False,
+             t("They pull towards the old weights $\\theta^*$, not towards 0.", "Ciągną do dawnych wag $\\theta^*$, a nie do 0.")),
+            (t("The labels were drawn from the model instead of taken from the data.", "Etykiety losowano z modelu, zamiast wziąć je z danych."), False,
+             t("A network that is certain draws the true labels nearly always; there the two Fishers agree.", "Sieć, która jest pewna, prawie zawsze losuje prawdziwe etykiety; tam obie informacje Fishera się zgadzają.")),
+            (t("After a task the network is certain, so $F$ is almost 0 where it would be needed.", "Po zadaniu sieć jest pewna, więc $F$ jest prawie zerem tam, gdzie byłoby potrzebne."), True,
+             t("Yes: the parabola at $\\theta^*$ does not see the cliff further out. And what tells an old class from a new one is in no batch.", "Tak: parabola w $\\theta^*$ nie widzi urwiska, które stoi dalej. A tego, co odróżnia dawną klasę od nowej, nie ma w żadnej paczce.")),
+        ],
+    ),
+    Quiz(
+        t("A method has the forgetting 0.00. What do you ask next?", "Pewna metoda ma zapominanie 0,00. O co zapytasz najpierw?"),
+        [
+            (t("Nothing: more is impossible.", "O nic: lepiej się nie da."), False,
+             t("A network that does not change at all has that, too.", "Tyle samo ma sieć, która w ogóle się nie zmienia.")),
+            (t("What is its average accuracy, and that of the newest task?", "Jaka jest jej średnia dokładność i jaka na najnowszym zadaniu?"), True,
+             t("Yes: memory may have been paid for with plasticity.", "Tak: pamięć mogła zostać opłacona plastycznością.")),
+            (t("How many epochs was it trained?", "Ile epok trwał trening?"), False,
+             t("That matters less: first ask whether it has learned the new tasks at all.", "To mniej ważne: najpierw zapytaj, czy w ogóle nauczyła się nowych zadań.")),
+        ],
+    ),
+)
+
+# %% [markdown] lang="en"
+# ## What we saw
+#
+# - In the matrix $R$ a row is a time and a column a task; ACC says what is left, BWT and F what was lost. Naive training did not fade but overwrite: on some digits it ended below chance.
+# - EWC is Bayes' rule with three approximations: a parabola, the Fisher information in the place of its curvature, only the diagonal. Across a valley that lies askew it is no better than equal springs; where the network is certain, its springs are slack.
+# - The Fisher information takes the square before the mean. The other way round it is smaller by the size of the batch.
+# - Replay of a few examples was far ahead on *even or odd*, and the only help class by class. On permuted digits EWC stood level with it: it halved the forgetting, and paid with some plasticity. LwF helped where the task is given, and hardly elsewhere.
+# - EWC costs two numbers per weight, LwF a copy, replay the examples. On frozen features, prototypes cost one mean per class.
+#
+# The numbers of this run and of the recorded ones have to bear this out:
+# %% [markdown] lang="pl"
+# ## Podsumowanie
+#
+# - W macierzy $R$ wiersz to chwila, a kolumna to zadanie; ACC mówi, co zostało, BWT i F, co przepadło. Trening naiwny nie zacierał, tylko nadpisywał: na niektórych cyfrach skończył poniżej zgadywania.
+# - EWC to wzór Bayesa z trzema przybliżeniami: parabola, informacja Fishera zamiast krzywizny, sama przekątna. W dolinie położonej na ukos nie jest lepsze niż jednakowe sprężyny; gdzie sieć jest pewna, tam jego sprężyny są luźne.
+# - W informacji Fishera najpierw jest kwadrat, potem średnia. W odwrotnej kolejności wychodzi mniejsza tyle razy, ile przykładów ma paczka.
+# - Powtarzanie kilku przykładów było daleko z przodu w strumieniu *parzysta czy nie* i jako jedyne pomaga klasa po klasie. Na permutacjach EWC mu dorównało: zmniejszyło zapominanie o połowę i zapłaciło częścią plastyczności. LwF pomagało, gdy zadanie jest znane, poza tym prawie nie.
+# - EWC kosztuje dwie liczby na wagę, LwF kopię sieci, powtarzanie przykłady. Na zamrożonych cechach prototypy kosztują jedną średnią na klasę.
+#
+# Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
+
+# %% tags=["claim"]
+even, shuffled, ten = said.values()
+made, goods = {method: sums[0] for method, sums in inspected.items()}, {method: sums[1] for method, sums in inspected.items()}
+mean = {stream: {method: m[:, -1].mean().item() for method, m in runs.items()} for stream, runs in kept.items()}
+askew = stiffness(math.pi / 4)
+claim(t("A valley at 45 degrees: largest difference between EWC's springs and equal ones", "Dolina pod kątem 45 stopni: największa różnica między sprężynami EWC a jednakowymi"), np.abs(askew["EWC"] - askew["L2"]).max(), at_most=1e-12)
+claim(t("How many times too small the squared mean gradient of 64 examples is", "Ile razy za mały jest kwadrat średniego gradientu z 64 przykładów"), too_small, at_least=20, unit="×")
+claim(t("Even or odd: forgetting of naive training", "Parzysta czy nie: zapominanie w treningu naiwnym"), even["naive"][1], at_least=0.2)
+claim(t("The same: its accuracy on 4 and 5 at the end", "To samo: jego dokładność dla 4 i 5 na końcu"), live["domain"]["naive"][:, -1, 2].mean(), at_most=0.5)
+claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), even["ewc"][0] - even["naive"][0], at_least=0.03)
+claim(t("The same: what replay adds to that of EWC", "To samo: ile powtarzanie dodaje do dokładności EWC"), even["replay"][0] - even["ewc"][0], at_least=0.02)
+claim(t("Permuted: forgetting that EWC saves", "Permutacje: o ile EWC zmniejsza zapominanie"), shuffled["naive"][1] - shuffled["ewc"][1], at_least=0)
+claim(t("Which of ten: average accuracy of naive training", "Która z dziesięciu: średnia dokładność treningu naiwnego"), ten["naive"][0], at_most=0.25)
+claim(t("The same: what LwF adds to it", "To samo: ile dodaje do niej LwF"), ten["lwf"][0] - ten["naive"][0], at_most=0.1)
+claim(t("The same: share of the way to joint training that EWC makes", "To samo: jaką część drogi do treningu łącznego pokonuje EWC"), gain, at_most=0.3)
+claim(t("The same: what replay adds", "To samo: ile dodaje powtarzanie"), ten["replay"][0] - ten["naive"][0], at_least=0.3)
+claim(t("Which of two, recorded: what LwF adds to naive training", "Która z dwóch, zapisane: ile LwF dodaje do treningu naiwnego"), mean["task"]["lwf"] - mean["task"]["naive"], at_least=0.01)
+claim(t("Even or odd, recorded: what λ = 1 adds", "Parzysta czy nie, zapisane: ile dodaje λ = 1"), curves[streams["domain"]][1, -1].mean() - mean["domain"]["naive"], at_most=0.03)
+claim(t("Permuted, recorded: plasticity lost at λ = 1000", "Permutacje, zapisane: plastyczność stracona przy λ = 1000"), (curves[streams["permuted"]][0] - curves[streams["permuted"]][4]).diagonal().mean(), at_least=0.05)
+claim(t("Which of ten, recorded: EWC with the best λ", "Która z dziesięciu, zapisane: EWC z najlepszym λ"), curves[streams["class"]][:, -1].mean(1).max(), at_most=0.45)
+claim(t("Boards, product by product: forgetting of naive training", "Płytki, produkt po produkcie: zapominanie w treningu naiwnym"), made["naive"][1], at_most=0.15)
+claim(t("Boards, defect by defect: the same", "Płytki, wada po wadzie: to samo"), goods["naive"][1], at_least=0.4)
+claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), goods["ewc"][0] - goods["naive"][0], at_least=0.05)
+claim(t("The same: lead of prototypes over EWC", "To samo: przewaga prototypów nad EWC"), average_accuracy(by_prototype) - goods["ewc"][0], at_least=-0.1)
+claim(t("The same: lead of replay over EWC", "To samo: przewaga powtarzania nad EWC"), goods["replay"][0] - goods["ewc"][0], at_least=-0.02)
+claim(t("Sum of F after 10 epochs on 0 and 1, as a share of that after one", "Suma F po 10 epokach na 0 i 1 jako część sumy po jednej"), certainty[-1][2] / certainty[0][2], at_most=0.3)
+
+# %% [markdown] lang="en"
+# ## Where to go next
+#
+# - Kirkpatrick et al. 2017, *Overcoming catastrophic forgetting in neural networks*, [arXiv 1612.00796](https://arxiv.org/abs/1612.00796); Huszár's note on it, *On Quadratic Penalties in Elastic Weight Consolidation*, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)
+# - Li and Hoiem 2016, *Learning without Forgetting*, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)
+# - Chaudhry et al. 2019, *On Tiny Episodic Memories in Continual Learning*, [arXiv 1902.10486](https://arxiv.org/abs/1902.10486)
+# - Lopez-Paz and Ranzato 2017, *Gradient Episodic Memory for Continual Learning*, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840)
+# - van de Ven and Tolias 2019, *Three scenarios for continual learning*, [arXiv 1904.07734](https://arxiv.org/abs/1904.07734)
+# - Lesort et al. 2020, *Continual Learning for Robotics: Definition, Framework, Learning Strategies, Opportunities and Challenges*, [arXiv 1907.00182](https://arxiv.org/abs/1907.00182)
+#
+# [Lesson 13](13_growing_networks.ipynb) gives a network room without changing what it does, another way to learn more. [Lesson 15](15_multi_task_learning.ipynb) has all the tasks at once, and finds that they may still get in each other's way.
+# %% [markdown] lang="pl"
+# ## Co dalej
+#
+# - Kirkpatrick i in. 2017, *Overcoming catastrophic forgetting in neural networks*, [arXiv 1612.00796](https://arxiv.org/abs/1612.00796); uwaga Huszára do tej pracy, *On Quadratic Penalties in Elastic Weight Consolidation*, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)
+# - Li i Hoiem 2016, *Learning without Forgetting*, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)
+# - Chaudhry i in. 2019, *On Tiny Episodic Memories in Continual Learning*, [arXiv 1902.10486](https://arxiv.org/abs/1902.10486)
+# - Lopez-Paz i Ranzato 2017, *Gradient Episodic Memory for Continual Learning*, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840)
+# - van de Ven i Tolias 2019, *Three scenarios for continual learning*, [arXiv 1904.07734](https://arxiv.org/abs/1904.07734)
+# - Lesort i in. 2020, *Continual Learning for Robotics: Definition, Framework, Learning Strategies, Opportunities and Challenges*, [arXiv 1907.00182](https://arxiv.org/abs/1907.00182)
+#
+# [Lekcja 13](13_growing_networks.ipynb) daje sieci więcej miejsca, nie zmieniając tego, co robi: to inna droga, żeby umieć więcej. [Lekcja 15](15_multi_task_learning.ipynb) ma wszystkie zadania naraz i pokazuje, że i tak mogą sobie przeszkadzać.
