@@ -11,7 +11,7 @@
 # %% [markdown] lang="en"
 # # Continual learning
 #
-# A factory robot gets a new product every few months, and the pictures of the old ones have long been deleted. It must learn the new product without unlearning the others. An ordinary network fails at this, completely and within seconds. Here you watch it happen, and then prevent it in three ways.
+# A factory robot gets a new product every few months, and the pictures of the old ones have long been deleted. It must learn the new product without unlearning the others. An ordinary network can lose all that it knew within seconds. Here you watch that happen, prevent it in three ways, and find out when there is nothing to prevent.
 #
 # **After this lesson you will be able to**
 #
@@ -26,7 +26,7 @@
 # %% [markdown] lang="pl"
 # # Uczenie ciągłe
 #
-# Robot w fabryce co kilka miesięcy dostaje nowy produkt, a zdjęcia poprzednich dawno skasowano. Ma nauczyć się nowego, nie oduczając się pozostałych. Zwykła sieć tego nie potrafi: zapomina całkowicie i w ciągu sekund. Tutaj zobaczysz, jak to się dzieje, a potem zapobiegniesz temu na trzy sposoby.
+# Robot w fabryce co kilka miesięcy dostaje nowy produkt, a zdjęcia poprzednich dawno skasowano. Ma nauczyć się nowego, nie oduczając się pozostałych. Zwykła sieć potrafi w kilka sekund stracić wszystko, co umiała. Tutaj zobaczysz, jak to się dzieje, zapobiegniesz temu na trzy sposoby i dowiesz się, kiedy nie ma czemu zapobiegać.
 #
 # **Po tej lekcji będziesz umieć**
 #
