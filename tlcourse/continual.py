@@ -282,7 +282,7 @@ def train_stream(
         R, (T, T): the accuracy on task i (column) after task t (row).
 
     Raises:
-        ValueError: no tasks, or settings that make no sense.
+        ValueError: no tasks, settings that make no sense, or labels that the task's classes or the model lack.
         FloatingPointError: the loss is no longer finite.
     """
     if not tasks or min(epochs, batch_size) < 1 or min(ewc_strength, lwf_strength) < 0:
@@ -290,6 +290,7 @@ def train_stream(
             f"there are {len(tasks)} tasks, epochs is {epochs}, batch_size {batch_size}, ewc_strength {ewc_strength}, "
             f"lwf_strength {lwf_strength}; give one or more of the first three, and strengths not below 0"
         )
+    _check_labels(model, tasks)
     generator, accuracy = torch.Generator().manual_seed(seed), torch.zeros(len(tasks), len(tasks))
     batches = sum(-(-len(task.train[0]) // batch_size) for task in tasks) * epochs
     with tqdm(total=batches, disable=not progress, leave=False, delay=2) as bar:
@@ -319,8 +320,9 @@ def train_stream(
                     loss.backward()
                     optimizer.step()
                     bar.update()
+            # Drawn for every method, so that all of them see the same batches.
+            some = torch.randperm(len(task.train[0]), generator=generator)[:fisher_examples]
             if ewc is not None:
-                some = torch.randperm(len(task.train[0]), generator=generator)[:fisher_examples]
                 ewc.consolidate(model, task.train[0][some], classes=task.classes, seed=seed + t)
             accuracy[t] = torch.tensor([task_accuracy(model, other) for other in tasks])
     return accuracy
@@ -339,7 +341,11 @@ def train_jointly(
     """Train on the examples of all tasks at once, as if they could all be kept: what continual learning aspires to.
 
     Arguments as in `train_stream`. Returns the accuracy on each task, (T,).
+
+    Raises:
+        ValueError: labels that the task's classes or the model lack.
     """
+    _check_labels(model, tasks)
     x, y = (torch.cat([task.train[part] for task in tasks]) for part in (0, 1))
     of = torch.cat([torch.full((len(task.train[0]),), t) for t, task in enumerate(tasks)])
     generator, optimizer = torch.Generator().manual_seed(seed), torch.optim.Adam(model.parameters(), lr)
@@ -359,6 +365,18 @@ def task_accuracy(model: nn.Module, task) -> float:
     inputs, labels = task.test
     answers = compete(predict(model, inputs, device=inputs.device), task.classes).argmax(1)
     return (answers == labels.cpu()).float().mean().item()
+
+
+def _check_labels(model: nn.Module, tasks: Sequence) -> None:
+    for number, task in enumerate(tasks, start=1):
+        outputs = predict(model, task.train[0][:1], device=task.train[0].device).shape[1]
+        labels = sorted({int(label) for part in (task.train, task.test) for label in part[1].unique()})
+        classes = range(outputs) if task.classes is None else task.classes
+        if not (set(labels) <= set(classes) <= set(range(outputs))):
+            among = "" if task.classes is None else f" its classes {tuple(task.classes)} and"
+            raise ValueError(
+                f"task {number} has the labels {labels}, which must be among{among} the model's {outputs} outputs"
+            )
 
 
 def _pooled_loss(logits: Tensor, y: Tensor, of: Tensor, tasks: Sequence) -> Tensor:
