@@ -101,9 +101,9 @@ def test_the_torques_give_the_accelerations(simulator):
 
 @pytest.mark.parametrize("skill", SKILLS)
 def test_every_expert_ends_within_a_millimetre(skill):
-    points = sample_points(16, np.random.default_rng(5))
+    points = sample_points(8, np.random.default_rng(5))
     path = attempt(partial(expert_actions, skill), points, seed=1)
-    assert path.shape == (STEPS + 1, 16, 2)
+    assert path.shape == (STEPS + 1, 8, 2)
     assert misses(skill, points, path[0]).min() > TOLERANCE  # it has something to do
     assert misses(skill, points, path[-1]).max() < 1e-3
 
