@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from tlcourse.classroom import language
 from tlcourse.classroom.checks.e13_growing_networks import EXERCISES
@@ -42,17 +41,6 @@ def unit_by_unit(W1, b1, W2, mapping):
     return torch.stack([W1[j] for j in mapping]), torch.stack([b1[j] for j in mapping]), torch.stack(columns, 1)
 
 
-def by_loop(channels, size):
-    kernel = torch.zeros(channels, channels, size, size)
-    for channel in range(channels):
-        kernel[channel, channel, size // 2, size // 2] = 1
-    return kernel
-
-
-def padded_eye(channels, size):
-    return F.pad(torch.eye(channels)[:, :, None, None], (size // 2,) * 4)
-
-
 def by_correlation(first, second):
     return F.conv1d(first[None, None], second.flip(0)[None, None], padding=len(second) - 1)[0, 0]
 
@@ -75,9 +63,6 @@ def by_polynomials(first, second):
         ("widen_pair", divided_first),
         ("widen_pair", by_product),
         ("widen_pair", unit_by_unit),
-        ("identity_kernel", by_loop),
-        ("identity_kernel", padded_eye),
-        ("identity_kernel", lambda channels, size: nn.init.dirac_(torch.empty(channels, channels, size, size))),
         ("compose_1d", by_correlation),
         ("compose_1d", term_by_term),
         ("compose_1d", by_polynomials),
@@ -133,39 +118,6 @@ def test_another_widening_is_told_what_is_wrong(lang, answer, english, polish):
     told("widen_pair", answer, lang, english, polish)
 
 
-def everywhere(channels, size, value):
-    kernel = torch.zeros(channels, channels, size, size)
-    kernel[range(channels), range(channels)] = value
-    return kernel
-
-
-def in_the_middle(channels, size, value):
-    kernel = torch.zeros(channels, channels, size, size)
-    kernel[:, :, size // 2, size // 2] = value
-    return kernel
-
-
-def in_the_corner(channels, size):
-    return F.pad(torch.eye(channels)[:, :, None, None], (0, size - 1, 0, size - 1))
-
-
-@pytest.mark.parametrize(
-    ("answer", "english", "polish"),
-    [
-        (lambda c, k: in_the_middle(c, k, 1.0), "Every channel becomes", "Każdy kanał"),
-        (lambda c, k: in_the_middle(c, k, 1 / c), "Every channel becomes", "Każdy kanał"),
-        (in_the_corner, "The 1 is in the corner", "Jedynka stoi w rogu"),
-        (lambda c, k: padded_eye(c, k).roll(1, -1), "The 1 is beside", "Jedynka stoi obok"),
-        (lambda c, k: everywhere(c, k, 1 / k**2), "The size is right", "Suma się zgadza"),
-        (lambda c, k: everywhere(c, k, 1.0), "There is a 1 at every", "Jedynka stoi w każdym"),
-        (lambda c, k: padded_eye(c, k) / c, "You divide by the number of channels", "Dzielisz przez liczbę kanałów"),
-        (lambda c, k: padded_eye(c, k).sum(1, keepdim=True), "This is the kernel of", "To jądro splotu"),
-    ],
-)
-def test_another_kernel_is_told_what_is_wrong(lang, answer, english, polish):
-    told("identity_kernel", answer, lang, english, polish)
-
-
 def unturned(first, second):
     return F.conv1d(first[None, None], second[None, None], padding=len(second) - 1)[0, 0]
 
@@ -179,7 +131,7 @@ def convolved(first, second, mode):
     [
         (unturned, "`second` is turned", "`second` jest odwrócone"),
         (lambda first, second: unturned(second, first), "`first` is turned", "`first` jest odwrócone"),
-        (lambda first, second: by_correlation(first, second).flip(0), "The composed kernel is", "Złożone jądro"),
+        (lambda first, second: by_correlation(first, second).flip(0), "The composed kernel is", "Złożony filtr"),
         (lambda first, second: convolved(first, second, "same"), "The ends are cut", "Brakuje końców"),
         (lambda first, second: convolved(first, second, "valid"), "The ends are cut", "Brakuje końców"),
         (lambda first, second: second * first, "Element by element", "Element po elemencie"),
@@ -199,11 +151,6 @@ def test_the_right_answers_keep_the_function():
     x = torch.randn(8, 5, generator=generator, dtype=torch.float64)
     narrow = torch.tanh(x @ W1.T + b1) @ W2.T
     assert torch.allclose(torch.tanh(x @ wide1.T + wide_bias) @ wide2.T, narrow, atol=1e-12)
-
-    channels, size = EXERCISES["identity_kernel"].inputs(generator)
-    picture = torch.randn(2, channels, 9, 9, generator=generator)
-    kernel = EXERCISES["identity_kernel"].reference(channels, size)
-    assert torch.equal(F.conv2d(picture, kernel, padding=size // 2), picture)
 
     first, second = EXERCISES["compose_1d"].inputs(generator)
     signal = torch.randn(1, 1, 20, generator=generator, dtype=torch.float64)

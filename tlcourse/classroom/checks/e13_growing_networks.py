@@ -42,42 +42,6 @@ _ROWS = (
 )
 
 
-def _channels_and_size(generator: torch.Generator) -> tuple[int, int]:
-    channels, half = (int(torch.randint(*bounds, (), generator=generator)) for bounds in ((2, 5), (1, 4)))
-    return channels, 2 * half + 1
-
-
-def _one_at(row: int, column: int, channels: int, size: int) -> Tensor:
-    """1 from each channel to itself at one place of the kernel, 0 else."""
-    kernel = torch.zeros(channels, channels, size, size)
-    kernel[:, :, row, column] = torch.eye(channels)
-    return kernel
-
-
-def _identity(channels: int, size: int) -> Tensor:
-    return _one_at(size // 2, size // 2, channels, size)
-
-
-def _mixed(channels: int, size: int) -> Tensor:
-    """Every channel becomes the sum of all."""
-    return _identity(channels, size).sum(1, keepdim=True).expand(-1, channels, -1, -1)
-
-
-_MIXED = (
-    "Every channel becomes a mixture of all: there must be a 1 only from each channel to itself, and 0 between two "
-    "different ones.",
-    "Każdy kanał staje się mieszanką wszystkich: 1 ma stać tylko między kanałem a nim samym, a między dwoma różnymi 0.",
-)
-_BLURRED = (
-    "The size is right, but the weight is spread over the kernel, which blurs the picture: put it into the middle.",
-    "Suma się zgadza, ale waga jest rozłożona na całe jądro, co rozmywa obraz: wstaw ją w środek.",
-)
-_BESIDE = (
-    "The 1 is beside the middle, `[size // 2, size // 2]`, and the picture moves.",
-    "Jedynka stoi obok środka `[size // 2, size // 2]` i obraz się przesuwa.",
-)
-
-
 def _two_kernels(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Of different lengths."""
     first, second = (torch.randn(length, generator=generator, dtype=torch.float64) for length in (5, 3))
@@ -90,7 +54,7 @@ def _composed(first: Tensor, second: Tensor) -> Tensor:
 
 _CUT = (
     "The ends are cut off: the composed kernel reaches over $k_1 + k_2 - 1$ places.",
-    "Brakuje końców: złożone jądro obejmuje $k_1 + k_2 - 1$ miejsc.",
+    "Brakuje końców: złożony filtr obejmuje $k_1 + k_2 - 1$ miejsc.",
 )
 _PAIRED = (
     "Element by element, each weight meets only one other (and the lengths differ); each of `first` must meet each of "
@@ -197,61 +161,6 @@ EXERCISES = {
             ),
         ],
     ),
-    "identity_kernel": Exercise(
-        reference=_identity,
-        inputs=_channels_and_size,
-        mistakes=[
-            Mistake(_mixed, _MIXED),
-            Mistake(lambda channels, size: _mixed(channels, size) / channels, _MIXED),
-            Mistake(
-                lambda channels, size: _one_at(0, 0, channels, size),
-                (
-                    "The 1 is in the corner, `[0, 0]`, and the picture moves; put it into the middle.",
-                    "Jedynka stoi w rogu, `[0, 0]`, i obraz się przesuwa; wstaw ją w środek.",
-                ),
-            ),
-            *(
-                Mistake(
-                    lambda channels, size, move=move: _one_at(*(size // 2 + m for m in move), channels, size), _BESIDE
-                )
-                for move in [(1, 1), (-1, -1), (0, 1), (1, 0), (0, -1), (-1, 0)]
-            ),
-            Mistake(
-                lambda channels, size: torch.eye(channels)[:, :, None, None].expand(-1, -1, size, size) / size**2,
-                _BLURRED,
-            ),
-            Mistake(
-                lambda channels, size: torch.eye(channels)[:, :, None, None].repeat(1, 1, size, size),
-                (
-                    "There is a 1 at every place of the kernel, which adds up the neighbours: only the middle is to be 1.",
-                    "Jedynka stoi w każdym miejscu jądra, a to sumuje sąsiadów: 1 ma być tylko w środku.",
-                ),
-            ),
-            Mistake(
-                lambda channels, size: torch.eye(size).repeat(channels, channels, 1, 1),
-                (
-                    "The diagonal runs through the kernel; it must run through the channels, from each to itself.",
-                    "Przekątna biegnie przez jądro; ma biec przez kanały, od każdego do niego samego.",
-                ),
-            ),
-            Mistake(
-                lambda channels, size: _identity(channels, size) / channels,
-                (
-                    "You divide by the number of channels; but each output hears only one of them, so its weight is 1.",
-                    "Dzielisz przez liczbę kanałów; ale każde wyjście słyszy tylko jeden z nich, więc waga to 1.",
-                ),
-            ),
-            Mistake(
-                lambda channels, size: _identity(1, size).repeat(channels, 1, 1, 1),
-                (
-                    "This is the kernel of a convolution with `groups=channels`; an ordinary one has a weight between "
-                    "any two channels, (channels, channels, size, size).",
-                    "To jądro splotu z `groups=channels`; zwykły ma wagę między każdymi dwoma kanałami: (channels, "
-                    "channels, size, size).",
-                ),
-            ),
-        ],
-    ),
     "compose_1d": Exercise(
         reference=_composed,
         inputs=_two_kernels,
@@ -270,12 +179,12 @@ EXERCISES = {
                 (
                     "`first` is turned round. `F.conv1d` itself does not turn its kernel: turn the one that you give it "
                     "as the kernel.",
-                    "`first` jest odwrócone. Samo `F.conv1d` nie odwraca jądra: odwróć to, które podajesz mu jako jądro.",
+                    "`first` jest odwrócone. Samo `F.conv1d` nie odwraca filtra: odwróć ten, który podajesz mu jako filtr.",
                 ),
             ),
             Mistake(
                 lambda first, second: _composed(first, second).flip(0),
-                ("The composed kernel is turned round.", "Złożone jądro jest odwrócone."),
+                ("The composed kernel is turned round.", "Złożony filtr jest odwrócony."),
             ),
             *(
                 Mistake(lambda first, second, ends=ends: _composed(first, second)[slice(*ends)], _CUT)

@@ -1,0 +1,713 @@
+# ---
+# jupyter:
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   tlcourse:
+#     title: {en: Growing networks, pl: "Sieci, które rosną"}
+#     minutes: 60
+#     seconds: 45
+#     prerequisites: ["02_fine_tuning"]
+# ---
+
+# %% [markdown] lang="en"
+# # Growing networks
+#
+# The robot's network is good, but too small for what comes next. Must the larger one begin at zero? No: a network can be made wider, deeper, or given larger kernels without changing a single one of its answers, and learn on from there.
+#
+# **After this lesson you will be able to**
+#
+# - widen a layer so that the outputs stay the same, and prove that they do,
+# - insert a layer that does nothing yet, behind any activation and behind batch normalisation,
+# - write the morphism equation and say when it has a solution,
+# - measure what a head start is worth, and count fairly what it cost,
+# - say when growing does not help, and why two perfect copies are worth no more than one.
+#
+# **You need**: [lesson 02](02_fine_tuning.ipynb), convolutions and batch normalisation. **Time**: about an hour; the code runs in
+# under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
+# %% [markdown] lang="pl"
+# # Sieci, które rosną
+#
+# Sieć robota jest dobra, ale za mała na to, co go jeszcze czeka. Czy większa musi zaczynać od zera? Nie: sieć można poszerzyć, pogłębić albo dać jej większe filtry i nie zmienić przy tym ani jednej jej odpowiedzi, a potem uczyć ją dalej.
+#
+# **Po tej lekcji będziesz umieć**
+#
+# - poszerzyć warstwę tak, żeby wyjścia sieci się nie zmieniły, i udowodnić, że się nie zmieniają,
+# - wstawić warstwę, która na razie nic nie robi, za dowolną funkcją aktywacji i za normalizacją wsadową,
+# - zapisać równanie morfizmu i powiedzieć, kiedy ma rozwiązanie,
+# - zmierzyć, ile daje lepszy start, i uczciwie policzyć, ile kosztował,
+# - powiedzieć, kiedy rozrost nie pomaga i dlaczego dwie idealne kopie nie są warte więcej niż jedna.
+#
+# **Co trzeba umieć**: [lekcja 02](02_fine_tuning.ipynb), sploty i normalizacja wsadowa (ang. *batch normalization*). **Czas**: około godziny; kod wykonuje się
+# niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
+
+# %% tags=["setup"]
+from tlcourse.classroom import start_lesson, t
+
+start_lesson("13_growing_networks", lang="en")
+
+# %% tags=["imports"]
+import copy
+from collections import OrderedDict
+from itertools import product
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tlcourse.classroom import (
+    Prediction, Quiz, band, check, claim, explore, palette, quiz, recorded, show, show_source, table,
+)
+from tlcourse.data.digits import load_mnist
+from tlcourse.modularized import MorphableModule, is_simple, morph_module
+from tlcourse.net2net import copy_incoming, deepen, function_distance, random_mapping, split_outgoing, widen
+from tlcourse.network_morphism import ParametricActivation, compose, morph_depth, morph_kernel, solve_morphism
+from tlcourse.runtime import seed_everything
+
+SEED = 0
+
+# %% [markdown] lang="en"
+# ## The idea
+#
+# A bakery with one baker hires a second. Customers should not notice: on the first day the newcomer bakes exactly what the old hand bakes, and each serves half of the queue. From the second day on the two may specialise, one in bread, one in cake, and soon the bakery does what one baker alone never could. It would be foolish to close the shop and to train two beginners instead.
+#
+# A network can grow in the same way. **Net2Net** (Chen et al. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) copies units and shares out what they say (*wider*), or inserts layers that pass everything on (*deeper*). **Network morphism** (Wei et al. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) splits one layer into two by solving an equation. Both are **function-preserving transformations**: at the moment of growth the large network computes what the small one computed. What it has *learned* is carried over completely; only the room for more is new.
+#
+# We let a network for handwritten digits grow. Here it is, with names for its layers, and 4,000 of MNIST's digits to learn from; 1,000 others tell how good it is.
+# %% [markdown] lang="pl"
+# ## Pomysł
+#
+# Piekarnia z jednym piekarzem zatrudnia drugiego. Klienci nie powinni tego zauważyć: pierwszego dnia nowy piecze dokładnie to samo co stary i każdy obsługuje pół kolejki. Od drugiego dnia mogą się specjalizować, jeden w chlebie, drugi w ciastach, i wkrótce piekarnia robi coś, czego jeden piekarz nie zrobiłby nigdy. Niemądrze byłoby zamknąć sklep i zamiast tego wyszkolić od podstaw dwóch nowicjuszy.
+#
+# Sieć może rosnąć tak samo. **Net2Net** (Chen i in. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) kopiuje neurony i dzieli między kopie to, co mówiły dalej (*szersza* sieć), albo wstawia warstwy, które wszystko przepuszczają (*głębsza*). **Morfizm sieci** (ang. *network morphism*; Wei i in. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) dzieli jedną warstwę na dwie, rozwiązując pewne równanie. Jedno i drugie to **przekształcenia zachowujące funkcję** (ang. *function-preserving transformations*): w chwili rozrostu duża sieć liczy to samo co mała. To, czego mała się *nauczyła*, przechodzi w całości; nowe jest tylko miejsce na więcej.
+#
+# Będzie u nas rosła sieć do cyfr pisanych ręcznie. Oto ona, z nazwanymi warstwami, oraz 4000 cyfr z MNIST do nauki; 1000 innych mówi, na ile jest dobra.
+
+# %%
+def digit_net(channels=8, dense=32, activation=nn.ReLU):
+    return nn.Sequential(OrderedDict(
+        conv1=nn.Conv2d(1, channels, 5, stride=2, padding=2), norm1=nn.BatchNorm2d(channels), act1=activation(),
+        conv2=nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), norm2=nn.BatchNorm2d(2 * channels), act2=activation(),
+        flatten=nn.Flatten(), dense=nn.Linear(2 * channels * 49, dense), act3=activation(), head=nn.Linear(dense, 10)))
+
+
+(images, labels), order = load_mnist(), torch.randperm(5000, generator=torch.Generator().manual_seed(SEED))
+train, test = ((images[part].float() / 255, labels[part]) for part in order.split([4000, 1000]))
+
+# %% [markdown] lang="en"
+# ## The mathematics
+#
+# ### Wider
+#
+# A layer with the weights $W$ and bias $b$ feeds the next one with the weights $V$: $y = V \varphi(W x + b)$, where $\varphi$ is the activation. Its units are the rows of $W$ and the columns of $V$. We want more units. Let $g$ say which old unit each new unit copies: $g(j) = j$ for the old ones, any old unit for each of the rest. Then
+#
+# $$W'_{j} = W_{g(j)}, \qquad b'_j = b_{g(j)}, \qquad V'_{oj} = \frac{V_{o g(j)}}{c_{g(j)}}, \qquad c_i = \#\{k : g(k) = i\} .$$
+#
+# A copy hears what the original hears, so $h'_j = h_{g(j)}$, and all $c_i$ copies of unit $i$ together say what it said alone:
+#
+# $$\sum_j V'_{oj} h'_j = \sum_i \sum_{j : g(j) = i} \frac{V_{oi}}{c_i} h_i = \sum_i V_{oi} h_i .$$
+#
+# That holds for *any* activation. A convolution's units are its channels. Batch normalisation is copied along, its running averages too. Where two layers' outputs are added, as in a residual network, both must grow by the same $g$.
+#
+# Check it by hand: two units, of which unit 0 is copied once; its weight 6 becomes 3 and 3, and the answer stays $6 \cdot 3 + 5 \cdot 2 = 28$. In the package this takes two functions of a few lines; the rest of `widen` finds the layers that must change together.
+# %% [markdown] lang="pl"
+# ## Matematyka
+#
+# ### Szerzej
+#
+# Warstwa o wagach $W$ i wyrazie wolnym $b$ zasila następną, o wagach $V$: $y = V \varphi(W x + b)$, gdzie $\varphi$ to funkcja aktywacji. Jej neurony to wiersze $W$ i kolumny $V$. Chcemy mieć ich więcej. Niech $g$ mówi, który stary neuron kopiuje każdy nowy: $g(j) = j$ dla starych, a dla każdego z pozostałych dowolny stary. Wtedy
+#
+# $$W'_{j} = W_{g(j)}, \qquad b'_j = b_{g(j)}, \qquad V'_{oj} = \frac{V_{o g(j)}}{c_{g(j)}}, \qquad c_i = \#\{k : g(k) = i\} .$$
+#
+# Kopia słyszy to samo co oryginał, więc $h'_j = h_{g(j)}$, a wszystkie $c_i$ kopii neuronu $i$ mówią razem to, co on mówił sam:
+#
+# $$\sum_j V'_{oj} h'_j = \sum_i \sum_{j : g(j) = i} \frac{V_{oi}}{c_i} h_i = \sum_i V_{oi} h_i .$$
+#
+# Jest tak dla *każdej* funkcji aktywacji. Neuronami splotu są jego kanały. Normalizację wsadową kopiuje się razem z nimi, ze średnimi bieżącymi włącznie. Tam, gdzie wyjścia dwóch warstw się dodaje, jak w sieci z połączeniami rezydualnymi (ang. *residual connections*), obie muszą rosnąć według tego samego $g$.
+#
+# Sprawdź ręcznie: dwa neurony, z których neuron 0 ma jedną kopię; jego waga 6 rozpada się na 3 i 3, a odpowiedzią pozostaje $6 \cdot 3 + 5 \cdot 2 = 28$. W pakiecie to dwie funkcje po parę wierszy; reszta `widen` szuka warstw, które muszą zmienić się razem.
+
+# %%
+mapping = torch.tensor([0, 1, 0])
+W, V, x = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([[6.0, 5.0]]), torch.tensor([1.0, 1.0])
+wide_W, wide_V = copy_incoming(W, mapping), split_outgoing(V, mapping)
+print(wide_W.tolist(), wide_V.tolist())
+print(V @ (W @ x).relu(), wide_V @ (wide_W @ x).relu())
+show_source(copy_incoming, split_outgoing)
+
+# %% [markdown] lang="en"
+# ### Deeper
+#
+# A new layer with the identity matrix passes everything on. But behind it comes an activation once more. So we need $\varphi(I \varphi(z)) = \varphi(z)$: the activation must be **idempotent**, doing it twice must be the same as doing it once. ReLU is: what has been cut off at 0 stays. Tanh is not. In a convolution the identity is a kernel with a 1 in the middle, from each channel to itself, and zeros elsewhere.
+#
+# With batch normalisation behind the new layer, its scale and shift must undo the normalisation: where the incoming values have mean $m$ and variance $v$, take the scale $\sqrt{v + \epsilon}$ and the shift $m$. In evaluation mode, which uses stored averages, any $m$ and $v$ would do. In training mode every batch is normalised by its *own* mean and variance, so they should be measured on real data.
+#
+# ### One layer becomes two
+#
+# Network morphism asks more generally: which two layers do the work of one? Two convolutions with nothing between them are one convolution, whose kernel is *composed* of theirs. With the old kernel $G$, padded with zeros to $\tilde G$ so that it has the composed one's size:
+#
+# $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
+#
+# Here $o$, $i$ and $m$ number the channels of the output, the input and the middle, and $*$ is the convolution of two kernels. This is the **morphism equation**. It is linear in $F_2$ if $F_1$ is given, and the other way round: so draw $F_1$ at random and solve for $F_2$ by least squares, if need be in turns. If one of the two has at least as many weights as $\tilde G$, that succeeds, rare exceptions apart; if both have fewer, a *residual* is left. (For linear layers it reads $G = F_2 F_1$: any factorisation of a matrix.)
+#
+# Between the two comes an activation that is the identity at first and then learns not to be, the **parametric activation**
+#
+# $$\varphi_a(x) = a x + (1 - a) \varphi(x), \qquad a = 1 \text{ at the start,}$$
+#
+# and this time $\varphi$ may be anything.
+# %% [markdown] lang="pl"
+# ### Głębiej
+#
+# Nowa warstwa z macierzą jednostkową wszystko przepuszcza. Ale za nią znów stoi funkcja aktywacji. Musi więc być $\varphi(I \varphi(z)) = \varphi(z)$: funkcja aktywacji ma być **idempotentna**, czyli dwukrotne jej zastosowanie ma dawać to samo co jednokrotne. ReLU taka jest: co już obcięła do zera, zostaje zerem. Tangens hiperboliczny nie. W splocie identycznością jest filtr z jedynką pośrodku, z każdego kanału do niego samego, i zerami wszędzie indziej.
+#
+# Jeśli za nową warstwą stoi normalizacja wsadowa, to jej skala i przesunięcie muszą cofnąć normalizację: gdy wchodzące wartości mają średnią $m$ i wariancję $v$, weź skalę $\sqrt{v + \epsilon}$ i przesunięcie $m$. W trybie ewaluacji, który korzysta z zapamiętanych średnich, wystarczyłyby dowolne $m$ i $v$. W trybie treningu każdą paczkę (ang. *batch*) normalizuje jej *własna* średnia i wariancja, więc trzeba je zmierzyć na prawdziwych danych.
+#
+# ### Z jednej warstwy dwie
+#
+# Morfizm sieci pyta ogólniej: jakie dwie warstwy wykonają pracę jednej? Dwa sploty, między którymi nic nie stoi, są jednym splotem, a jego filtr jest *złożeniem* ich filtrów. Stary filtr $G$ obkładamy zerami do rozmiaru złożenia, co daje $\tilde G$:
+#
+# $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
+#
+# Tutaj $o$, $i$ oraz $m$ numerują kanały wyjścia, wejścia i środka, a $*$ to splot dwóch filtrów. To jest **równanie morfizmu**. Przy danym $F_1$ jest liniowe względem $F_2$ i na odwrót: wystarczy więc wylosować $F_1$ i wyznaczyć $F_2$ metodą najmniejszych kwadratów, w razie potrzeby na przemian. Jeśli któryś z nich ma co najmniej tyle wag co $\tilde G$, to się udaje, poza rzadkimi wyjątkami; jeśli oba mają mniej, zostaje *residuum*, czyli to, czego nie udało się odtworzyć. (Dla warstw gęstych równanie brzmi $G = F_2 F_1$: to dowolny rozkład macierzy na czynniki.)
+#
+# Między obie warstwy wstawiamy funkcję aktywacji, która na początku jest identycznością, a potem uczy się nią nie być, czyli **aktywację parametryczną** (ang. *parametric activation*)
+#
+# $$\varphi_a(x) = a x + (1 - a) \varphi(x), \qquad a = 1 \text{ na początku,}$$
+#
+# i tym razem $\varphi$ może być dowolna.
+
+# %%
+show_source(compose, ParametricActivation)
+
+# %%
+kernel = torch.randn(4, 4, 3, 3, generator=torch.Generator().manual_seed(SEED))
+channels = (2, 4, 6, 8, 10, 12, 14)
+left = [solve_morphism(kernel, middle, (3, 3), seed=SEED)[2] for middle in channels]
+table([(middle, 4 * 9 * middle, f"{residual:.1e}") for middle, residual in zip(channels, left)],
+      [t("channels between", "kanały pośrodku"), t("weights of each layer", "wagi każdej warstwy"), t("residual", "residuum")])
+
+# %% [markdown] lang="en"
+# Four channels in and out, kernels of 3 × 3: composed, two such kernels are 5 × 5, so $\tilde G$ has $4 \cdot 4 \cdot 25 = 400$ numbers. With 12 channels between, each layer has 432 weights, and the residual falls to rounding error. Below, the old layer can only be approximated.
+#
+# One trap, on which working code was built more than once: *padding*. Give each of the two convolutions its own zero padding, and along the border of the picture they differ from the old one, because the zeros come in once more in the middle. Our `morph_depth` gives all the padding to the first.
+#
+# ### Modules
+#
+# What splits once can split again, also sideways: one edge becomes two behind one another, or two side by side whose sum is the old one. Wei et al. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) call what these two steps can make a **simple** module; a residual block is one. Others are **complex**, such as the bridge below. For both, all paths from the input to the output must add up to the old kernel:
+#
+# $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ the composed kernel of all paths from the input to } u .$$
+#
+# Draw everything but the last edges at random, and the equation is linear in those.
+# %% [markdown] lang="pl"
+# Cztery kanały na wejściu i na wyjściu, filtry 3 × 3: złożenie dwóch takich ma 5 × 5, więc $\tilde G$ to $4 \cdot 4 \cdot 25 = 400$ liczb. Przy 12 kanałach pośrodku każda warstwa ma 432 wagi i residuum spada do błędu zaokrągleń. Przy mniejszej ich liczbie starą warstwę da się tylko przybliżyć.
+#
+# I pułapka, w którą wpadał już niejeden kod: *dopełnianie zerami* (ang. *padding*). Jeśli każdy z dwóch splotów dopełnia swoje wejście osobno, to na brzegu obrazu liczą one co innego niż stary, bo pośrodku zera wchodzą jeszcze raz. Nasze `morph_depth` daje całe dopełnienie pierwszemu.
+#
+# ### Moduły
+#
+# Co raz się podzieliło, może się dzielić dalej, także wszerz: z jednej krawędzi powstają dwie, jedna za drugą, albo dwie obok siebie, których suma jest starą. To, co da się zbudować z tych dwóch kroków, Wei i in. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) nazywają modułem **prostym**; należy do nich blok rezydualny. Inne są **złożone**, jak mostek poniżej. W obu wypadkach wszystkie drogi od wejścia do wyjścia muszą dać razem stary filtr:
+#
+# $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ to złożony filtr wszystkich dróg od wejścia do } u .$$
+#
+# Wylosuj wszystko poza ostatnimi krawędziami, a względem nich równanie jest liniowe.
+
+# %%
+residual = [("in", "a", 1), ("a", "b", 3), ("b", "out", 1), ("in", "out", 3)]
+bridge = [("in", "a", 1), ("in", "b", 3), ("a", "b", 3), ("a", "out", 3), ("b", "out", 1)]
+places = {"in": (0, 0), "a": (1, 0.6), "b": (2, 0.6), "out": (3, 0)}
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.4))
+for ax, edges, heights in zip(axes, (residual, bridge), ({}, {"a": (1.5, 0.7), "b": (1.5, -0.7)})):
+    where = places | heights
+    for start, end, kernel_size in edges:
+        ax.annotate("", where[end], where[start], arrowprops={"arrowstyle": "-|>", "color": palette("blue"), "shrinkA": 14, "shrinkB": 14})
+        ax.annotate(f"{kernel_size}×{kernel_size}", np.mean([where[start], where[end]], 0), ha="center", va="center", fontsize=9, backgroundcolor="white")
+    for name, place in where.items():
+        if any(name in edge for edge in edges):
+            ax.annotate(name, place, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white", "ec": palette("black")})
+    ax.set(xlim=(-0.4, 3.4), ylim=(-1.1, 1.1), title=t("simple", "prosty") if is_simple(edges) else t("complex", "złożony"))
+    ax.axis("off")
+show(fig, alt=t("Two graphs from in to out. Simple: a path by way of a and b, and a direct edge. Complex: paths by a and by b, with an edge from a to b across.",
+                "Dwa grafy od wejścia in do wyjścia out. Prosty: droga przez a i b oraz krawędź bezpośrednia. Złożony: drogi przez a i przez b oraz krawędź w poprzek z a do b."))
+
+# %% [markdown] lang="en"
+# ## The experiment
+#
+# A teacher learns for three epochs. Then it grows: twice as wide everywhere, deeper by two convolutions, with larger kernels, by a morphism, by a whole bridge in the place of a layer. Beside them stands a growth that is *no* morphism: the same deeper network, but its new layers random, as torch makes them.
+# %% [markdown] lang="pl"
+# ## Eksperyment
+#
+# Nauczyciel uczy się przez trzy epoki. Potem rośnie: wszędzie dwa razy szerszy, głębszy o dwa sploty, z większymi filtrami, przez morfizm, z całym mostkiem w miejsce warstwy. Obok stoi rozrost, który *nie* jest morfizmem: ta sama głębsza sieć, ale jej nowe warstwy są losowe, takie, jakie robi torch.
+
+# %%
+def accuracy(network):
+    with torch.no_grad():
+        return (network.eval()(test[0]).argmax(1) == test[1]).double().mean().item()
+
+
+def learn(network, epochs, seed, every=9):
+    # en: Accuracies before the first mini-batch and after every ninth one.
+    # pl: Dokładności przed pierwszą minipaczką i po każdej dziewiątej.
+    optimizer, generator = torch.optim.Adam(network.parameters(), 1e-3), torch.Generator().manual_seed(seed)
+    curve, epoch = [accuracy(network)], [torch.randperm(4000, generator=generator).split(64) for _ in range(3)]
+    for number, batch in enumerate(sum(epoch, ())[: int(63 * epochs)], start=1):
+        loss = F.cross_entropy(network.train()(train[0][batch]), train[1][batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if number % every == 0:
+            curve.append(accuracy(network))
+    return curve
+
+
+def taught(seed, epochs=3, **sizes):
+    seed_everything(seed)
+    network = digit_net(**sizes)
+    return network, learn(network, epochs, seed)
+
+
+teacher, teacher_curve = taught(SEED)
+
+# %%
+def wider(network, factor=2, **options):
+    for layer in ("conv1", "conv2", "dense"):
+        network = widen(network, layer, factor * len(network.get_submodule(layer).weight), **options)
+    return network
+
+
+def deeper(network):
+    inputs = train[0][:500].to(network.head.weight.dtype)
+    return deepen(deepen(network, "conv2", inputs=inputs), "conv1", inputs=inputs)
+
+
+def random_layers(network):
+    grown = deeper(network)
+    for act, part in product(("act1", "act2"), (1, 2)):
+        grown.get_submodule(act)[part].reset_parameters()
+    return grown
+
+
+grow = {
+    t("wider", "szersza"): wider,
+    t("deeper", "głębsza"): deeper,
+    t("larger kernels", "większe filtry"): lambda network: morph_kernel(morph_kernel(network, "conv1", 7), "conv2", 5),
+    t("deeper, no statistics", "głębsza, bez statystyk"): lambda network: deepen(deepen(network, "conv2"), "conv1"),
+    t("morphed deeper", "głębsza przez morfizm"): lambda network: morph_depth(network, "conv2", activation=nn.Tanh()).network,
+    t("a bridge", "mostek"): lambda network: morph_module(network, "conv2", bridge, channels=16).network,
+    t("random layers", "losowe warstwy"): random_layers,
+}
+
+# %% tags=["predict"]
+guess = Prediction(
+    ("The teacher is right on about 94 % of the test digits. How many does the network with two random layers get right, before it learns?", "Nauczyciel odpowiada dobrze na około 94 % cyfr testowych. Na ile odpowie dobrze sieć z dwiema losowymi warstwami, zanim zacznie się uczyć?"),
+    low=0, high=100, unit="%",
+)
+guess
+
+# %% [markdown] lang="en"
+# The distance is the largest difference of any output on 500 digits, in double precision, first in evaluation mode, then in training mode, in which each batch is normalised by its own mean and variance.
+# %% [markdown] lang="pl"
+# Odległość to największa różnica któregokolwiek wyjścia na 500 cyfrach, w podwójnej precyzji, najpierw w trybie ewaluacji, potem w trybie treningu, w którym każdą paczkę normalizuje jej własna średnia i wariancja.
+
+# %%
+exact, batch = copy.deepcopy(teacher).double(), train[0][:500].double()
+grown, twins = ({name: transform(network) for name, transform in grow.items()} for network in (teacher, exact))
+distances = {name: function_distance(exact, network, batch) for name, network in twins.items()}
+in_training = {name: function_distance(exact, network, batch, training=True) for name, network in twins.items()}
+at_growth = {name: accuracy(network) for name, network in grown.items()}
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+table([(t("teacher"), parameters(teacher), "–", "–", f"{teacher_curve[-1]:.1%}"),
+       *((name, parameters(network), f"{distances[name]:.0e}", f"{in_training[name]:.0e}", f"{at_growth[name]:.1%}") for name, network in grown.items())],
+      [t("network", "sieć"), t("parameters", "parametry"), t("distance"), t("distance in training mode", "odległość w trybie treningu"), t("accuracy")])
+guess.compare(100 * at_growth[t("random layers", "losowe warstwy")])
+
+# %% [markdown] lang="en"
+# Every morphism changes the outputs by rounding errors only, and no answer with them, up to four times the parameters. Random layers wipe out what was learned, although every trained weight is still there.
+#
+# Deepening without statistics is exact in evaluation mode, and off in training mode, as computed above: such a network begins to learn with a jolt, from which it recovers within some tens of batches. With the statistics of a batch the function is kept on that batch, and changes little on others.
+#
+# ### Learning on
+#
+# Now the grown networks learn, beside the teacher, who also learns on, and beside networks of the large shapes from scratch. Three teachers, with three splits into batches; bands are 95 % intervals.
+# %% [markdown] lang="pl"
+# Każdy morfizm zmienia wyjścia tylko o błąd zaokrągleń i nie zmienia przy tym żadnej odpowiedzi, choć parametrów bywa nawet cztery razy więcej. Losowe warstwy niszczą to, czego sieć się nauczyła, mimo że wszystkie wytrenowane wagi wciąż w niej są.
+#
+# Pogłębienie bez statystyk jest dokładne w trybie ewaluacji, a w trybie treningu nie, zgodnie z rachunkiem powyżej: taka sieć zaczyna naukę od wstrząsu, z którego wychodzi po kilkudziesięciu paczkach. Ze statystykami paczki funkcja jest na tej paczce zachowana, a na innych mało się zmienia.
+#
+# ### Nauka trwa dalej
+#
+# Teraz wyrośnięte sieci uczą się dalej, a obok nich także nauczyciel oraz sieci o dużych kształtach trenowane od zera. Trzech nauczycieli, trzy podziały na paczki; pasma to przedziały ufności 95 %.
+
+# %% tags=["predict"]
+lead = Prediction(
+    ("After one more epoch (63 mini-batches), how far ahead of the wide network from scratch is the widened one?", "O ile poszerzona sieć wyprzedza po jednej dodatkowej epoce (63 minipaczki) szeroką sieć trenowaną od zera?"),
+    low=0, high=50, unit=("points", "punktów"),
+)
+lead
+
+# %%
+runs = {name: [] for name in ("teacher", "wider", "deeper", "wide from scratch")}
+for seed in range(3 * SEED, 3 * SEED + 3):
+    start, _ = taught(seed)
+    scratch = digit_net(16, 64)
+    for name, network in zip(runs, (copy.deepcopy(start), wider(start, seed=seed, noise=0.1), deeper(start), scratch)):
+        runs[name].append(learn(network, 2, seed + 1))
+batches = np.arange(0, 9 * len(runs["wider"][0]), 9)
+after_one = {name: 100 * np.array(curves)[:, batches.searchsorted(63)] for name, curves in runs.items()}
+told = {"teacher": t("teacher, trained on", "nauczyciel, uczony dalej"), "wider": t("wider", "szersza"), "deeper": t("deeper", "głębsza"), "wide from scratch": t("wide, from scratch", "szeroka, od zera")}
+fig, ax = plt.subplots(figsize=(7.5, 3.8))
+for (name, curves), colour in zip(runs.items(), ("grey", "blue", "green", "red")):
+    band(ax, batches, 100 * np.array(curves), told[name], colour)
+ax.set(xlabel=t("mini-batches after the growth", "minipaczki po rozroście"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(70, 98))
+ax.legend(loc="lower right")
+show(fig, alt=t("Accuracy against mini-batches. The wider and the deeper network begin where the teacher stands and rise slowly; the one from scratch comes up from far below and is a point or so behind at the end.",
+                "Dokładność względem minipaczek. Sieć szersza i głębsza zaczynają tam, gdzie stoi nauczyciel, i powoli rosną; trenowana od zera nadchodzi z daleka od dołu i na końcu traci około punktu."))
+lead.compare(float((after_one["wider"] - after_one["wide from scratch"]).mean()))
+
+# %% [markdown] lang="en"
+# The head start is large and certain, and soon nearly used up. Ten seeds and five epochs, from the record; left as seen by someone who *has* the teacher, right with the teacher's own 189 mini-batches counted.
+# %% [markdown] lang="pl"
+# Przewaga na starcie jest duża i pewna, a wkrótce prawie zużyta. Dziesięć ziaren losowości i pięć epok, z zapisu; po lewej oczami kogoś, kto nauczyciela *już ma*, po prawej z doliczonymi 189 minipaczkami samego nauczyciela.
+
+# %%
+record = recorded("growing_networks")
+good, x = record.results["good"], np.array(record.results["batches"])
+paid = record.results["teachers"]["good"]["batches"][-1]
+shown = {"teacher, trained on": (told["teacher"], "grey"), "wider, noise": (told["wider"], "blue"), "deeper": (told["deeper"], "green"),
+         "wide from scratch": (told["wide from scratch"], "red"), "deep from scratch": (t("deep, from scratch", "głęboka, od zera"), "orange")}
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
+for ax, counted in zip(axes, (0, paid)):
+    for name, (label, colour) in shown.items():
+        shift = 0 if "scratch" in name else counted
+        band(ax, x + shift, 100 * np.array(good[name]["curve"]), label, colour)
+    ax.set(xlabel=t("mini-batches", "minipaczki"), ylim=(80, 98))
+axes[0].set(ylabel=t("accuracy (%)", "dokładność (%)"), title=t("the teacher was there", "nauczyciel już był"))
+axes[1].set_title(t("the teacher's batches counted", "z paczkami nauczyciela"))
+axes[1].legend(loc="lower right", fontsize=9)
+show(fig, alt=t("Left, grown networks begin at 94 percent and those from scratch reach them after two to four epochs. Right, shifted by the teacher's batches, the wide network from scratch is level with the grown ones or ahead.",
+                "Po lewej wyrośnięte sieci zaczynają od 94 procent, a trenowane od zera doganiają je po dwóch do czterech epokach. Po prawej, po przesunięciu o paczki nauczyciela, szeroka sieć od zera jest na równi z wyrośniętymi albo przed nimi."))
+ends = {name: 100 * np.array(good[name]["curve"])[:, -1] for name in good}
+early = {name: 100 * np.array(good[name]["curve"])[:, 1] for name in good}
+names = {"teacher, trained on": told["teacher"], "wider": t("wider, no noise", "szersza, bez szumu"), "wider, noise": t("wider, noise 0.3", "szersza, szum 0,3"), "morphed wider": t("wider by a morphism", "szersza przez morfizm"),
+         "wide from scratch": told["wide from scratch"], "random padding": t("wide, random around the old weights", "szeroka, losowe wagi wokół starych"), "deeper": told["deeper"], "morphed deeper": t("deeper by a morphism", "głębsza przez morfizm"),
+         "random layer": t("deeper, random layers", "głębsza, losowe warstwy"), "deep from scratch": t("deep, from scratch", "głęboka, od zera"), "larger kernels": t("larger kernels", "większe filtry")}
+table([(label, f"{100 * np.mean([c[0] for c in good[name]['curve']]):.1f}", f"{early[name].mean():.1f}", f"{ends[name].mean():.1f}") for name, label in names.items()],
+      [t("accuracy (%)", "dokładność (%)"), t("at growth", "przy rozroście"), t("after 9 batches", "po 9 paczkach"), t("after 5 epochs", "po 5 epokach")])
+record.note()
+
+# %% [markdown] lang="en"
+# Read the last column first: after five epochs hardly anything separates them. What growing buys is **time, not quality**, and only if the small network exists already. In Chen et al. the gain was the same in kind: Inception networks on ImageNet that had been widened or deepened reached a given accuracy with much less training than those from scratch. There an experiment takes weeks; in ours it takes seconds, so that we can afford ten seeds, and the digits are easy.
+#
+# Also look at “random around the old weights”: the accuracy hardly falls, although this is no morphism, and it ends no lower. Torch's small first weights keep the random part quiet, and it brings new material. That is luck, not a law, as the random layers show.
+# %% [markdown] lang="pl"
+# Zacznij od ostatniej kolumny: po pięciu epokach prawie nic ich nie różni. Rozrost kupuje **czas, a nie jakość**, i to tylko wtedy, gdy mała sieć już istnieje. U Chena i in. zysk był tego samego rodzaju: poszerzone albo pogłębione sieci Inception na zbiorze ImageNet osiągały daną dokładność po znacznie krótszym treningu niż te od zera. Tam eksperyment trwa tygodnie; nasz trwa sekundy, więc stać nas na dziesięć ziaren, za to cyfry są łatwe.
+#
+# Spójrz też na „losowe wagi wokół starych”: dokładność prawie nie spada, choć to nie jest morfizm, a na końcu nie jest niższa. Małe początkowe wagi z biblioteki torch sprawiają, że losowa część jest cicha, a wnosi nowy materiał. To szczęście, a nie prawo, jak pokazują losowe warstwy.
+
+# %% [markdown] lang="en"
+# ## Explore
+#
+# Tick how the teacher grows. The bars show the accuracy at the moment of growth and after half an epoch more; the title tells the distance and the number of parameters. When does it fall?
+# %% [markdown] lang="pl"
+# ## Zbadaj
+#
+# Zaznacz, jak ma urosnąć nauczyciel. Słupki pokazują dokładność w chwili rozrostu i po dalszej połowie epoki; tytuł mówi, jaka jest odległość i ile jest parametrów. Kiedy dokładność spada?
+
+# %% tags=["widget"]
+def grown_by(network, wide, deep, kernels, noise):
+    network = grow[t("larger kernels", "większe filtry")](network) if kernels else copy.deepcopy(network)
+    network = wider(network, noise=noise) if wide else network
+    return deeper(network) if deep else network
+
+
+tried = {}
+for choice in product((False, True), (False, True), (False, True), (0, 0.3, 2)):
+    if choice[0] or not choice[-1]:
+        network, twin = grown_by(teacher, *choice), grown_by(exact, *choice)
+        tried[choice] = (function_distance(exact, twin, batch), parameters(network), *learn(network, 0.5, SEED, every=31))
+
+
+def growth(wide, deep, kernels, noise):
+    distance, count, first, later = tried[wide, deep, kernels, noise if wide else 0]
+    fig, ax = plt.subplots(figsize=(6.5, 2.6))
+    bars = ax.barh([2, 1, 0], [100 * teacher_curve[-1], 100 * first, 100 * later], color=[palette(c) for c in ("grey", "sky", "blue")])
+    ax.bar_label(bars, fmt="%.1f", padding=3)
+    ax.set(xlim=(0, 110), xlabel=t("accuracy (%)", "dokładność (%)"), yticks=[2, 1, 0], yticklabels=[t("teacher"), t("at growth", "przy rozroście"), t("after 31 batches", "po 31 paczkach")])
+    ax.set_title(t(f"distance {distance:.0e}, {count:,} parameters", f"odległość {distance:.0e}, parametry: {count:,}".replace(",", " ").replace("  ", ", ")), fontsize=10)
+    return fig, t(f"Accuracy of the teacher, at growth {first:.0%} and after 31 batches {later:.0%}; distance {distance:.0e}.", f"Dokładność nauczyciela, przy rozroście {first:.0%} i po 31 paczkach {later:.0%}; odległość {distance:.0e}.")
+
+
+explore(growth, wide=widgets.Checkbox(value=True, description=t("wider", "szersza")), deep=widgets.Checkbox(description=t("deeper", "głębsza")),
+        kernels=widgets.Checkbox(description=t("larger kernels", "większe filtry")), noise=[0, 0.3, 2],
+        labels={"wide": t("wider", "szersza"), "deep": t("deeper", "głębsza"), "kernels": t("larger kernels", "większe filtry"), "noise": t("noise (if wider)", "szum (jeśli szersza)")})
+
+# %% [markdown] lang="en"
+# ## When it fails
+#
+# ### Copies that stay copies
+#
+# Take unit $i$ and its copy $j$. They have the same incoming weights, so the same output $h$, and the same outgoing weights $V_{oi} = V_{oj}$. With $\delta_o$ the gradient of the loss for output $o$, and $z = W x + b$,
+#
+# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
+#
+# The same gradient moves both in the same way, at every step: **they stay the same unit**, paid for twice. A little noise on the copies' incoming weights breaks the tie. (The bakers, too, must differ before they can specialise.)
+# %% [markdown] lang="pl"
+# ## Kiedy zawodzi
+#
+# ### Kopie, które zostają kopiami
+#
+# Weź neuron $i$ i jego kopię $j$. Mają te same wagi wejściowe, więc to samo wyjście $h$, oraz te same wagi wyjściowe $V_{oi} = V_{oj}$. Gdy $\delta_o$ to gradient straty względem wyjścia $o$, a $z = W x + b$, to
+#
+# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
+#
+# Ten sam gradient przesuwa obie tak samo, w każdym kroku: **pozostają tym samym neuronem**, za który płacimy podwójnie. Odrobina szumu w wagach wejściowych kopii rozstrzyga ten remis. (Piekarze też muszą się czymś różnić, zanim zaczną się specjalizować.)
+
+# %%
+def apart(network, mapping):
+    # en: Mean distance of a copy's incoming weights from the original's, in lengths of the original's.
+    # pl: Średnia odległość wag wejściowych kopii od oryginału, w długościach wag oryginału.
+    rows = network.dense.weight.detach()
+    return ((rows - rows[mapping]).norm(dim=1) / rows[mapping].norm(dim=1))[32:].mean().item()
+
+
+mapping = random_mapping(32, 64, torch.Generator().manual_seed(SEED))
+copies = {}
+for noise in (0, 0.1, 0.3):
+    network = widen(teacher, "dense", 64, seed=SEED, noise=noise)
+    before = apart(network, mapping)
+    learn(network, 2, SEED)
+    copies[noise] = apart(network, mapping)
+    print(t(f"noise {noise}: apart {before:.5f}, after two epochs {copies[noise]:.5f}", f"szum {noise}: odległość {before:.5f}, po dwóch epokach {copies[noise]:.5f}"))
+
+# %% [markdown] lang="en"
+# ### An activation that is not idempotent
+#
+# The same network with tanh in the place of ReLU. `deepen` refuses. What would have happened, had it not?
+# %% [markdown] lang="pl"
+# ### Funkcja aktywacji, która nie jest idempotentna
+#
+# Ta sama sieć z tangensem hiperbolicznym zamiast ReLU. `deepen` odmawia. Co by się stało, gdyby nie odmówiło?
+
+# %%
+smooth, _ = taught(SEED, activation=nn.Tanh)
+try:
+    deepen(smooth, "dense")
+except ValueError as refused:
+    print(refused)
+
+identity = nn.Linear(32, 32)
+nn.init.eye_(identity.weight), nn.init.zeros_(identity.bias)
+plain, repaired = copy.deepcopy(smooth), copy.deepcopy(smooth)
+plain.act3 = nn.Sequential(nn.Tanh(), identity, nn.Tanh())
+repaired.act3 = nn.Sequential(nn.Tanh(), identity, ParametricActivation(nn.Tanh()))
+broken = {t("identity and tanh", "identyczność i tanh"): plain, t("identity and parametric tanh", "identyczność i parametryczny tanh"): repaired}
+tanh = {name: function_distance(smooth, network, test[0][:200]) for name, network in broken.items()}
+table([(name, f"{distance:.0e}", f"{accuracy(broken[name]):.1%}") for name, distance in tanh.items()], [t("inserted", "wstawiono"), t("distance"), t("accuracy")])
+
+# %% [markdown] lang="en"
+# The outputs change, though hardly an answer does: tanh flattens what the head sees, and the largest output mostly stays the largest. Three such layers would do more. The parametric activation changes nothing.
+#
+# ### A teacher that was too small
+#
+# Four times fewer channels, eight epochs, no more progress to speak of. It grows to the same size as our first teacher, and learns on. (From the record.)
+# %% [markdown] lang="pl"
+# Wyjścia się zmieniają, choć odpowiedzi prawie nie: tangens spłaszcza to, co widzi głowica, a największe wyjście zwykle pozostaje największe. Trzy takie warstwy zaszkodziłyby bardziej. Aktywacja parametryczna nie zmienia niczego.
+#
+# ### Nauczyciel, który był za mały
+#
+# Cztery razy mniej kanałów, osiem epok, postępów już prawie nie ma. Rośnie do rozmiaru naszego pierwszego nauczyciela i uczy się dalej. (Z zapisu.)
+
+# %%
+small, (fig, ax) = record.results["small"], plt.subplots(figsize=(7.5, 3.8))
+heirs = {"teacher, trained on": (told["teacher"], "grey"), "wider": (names["wider"], "sky"), "wider, noise": (names["wider, noise"], "blue"), "morphed wider": (names["morphed wider"], "green"), "wide from scratch": (told["wide from scratch"], "red")}
+for name, (label, colour) in heirs.items():
+    band(ax, x, 100 * np.array(small[name]["curve"]), label, colour)
+ax.set(xlabel=t("mini-batches after the growth", "minipaczki po rozroście"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(80, 98))
+ax.legend(loc="lower right", fontsize=9)
+show(fig, alt=t("A small teacher's descendants begin near 90 percent and rise slowly; the network from scratch passes all of them within two or three epochs and stays above.", "Potomkowie małego nauczyciela zaczynają blisko 90 procent i rosną powoli; sieć trenowana od zera wyprzedza ich w ciągu dwóch, trzech epok i zostaje wyżej."))
+
+# %% [markdown] lang="en"
+# Here the inheritance is a burden. What the small network had to squeeze into two channels, the grown one still computes that way; copies, even noisy ones, have to unlearn it first. New random channels (*by a morphism*) bring fresh material and help more than copies, and the network that owes nothing to anyone wins. **Grow a network that is good for its size, not one that was at its end.**
+#
+# ## In robotics
+#
+# A robot gets a new sensor: a depth camera beside the grey one. Must its network start again? Give the first layer one more input channel with weights of zero: not a single output changes, whatever the new sensor says, and learning decides what it is good for.
+# %% [markdown] lang="pl"
+# Tutaj dziedzictwo jest ciężarem. To, co mała sieć musiała wcisnąć w dwa kanały, wyrośnięta nadal liczy w ten sam sposób; kopie, nawet zaszumione, muszą się tego najpierw oduczyć. Nowe losowe kanały (*przez morfizm*) wnoszą świeży materiał i pomagają bardziej niż kopie, a wygrywa sieć, która nikomu nic nie jest winna. **Powiększaj sieć dobrą jak na swój rozmiar, a nie taką, która była u kresu możliwości.**
+#
+# ## W robotyce
+#
+# Robot dostaje nowy czujnik: kamerę głębi obok szarej. Czy jego sieć musi zaczynać od nowa? Daj pierwszej warstwie jeszcze jeden kanał wejściowy o wagach zero: nie zmieni się ani jedno wyjście, cokolwiek nowy czujnik powie, a do czego się przyda, rozstrzygnie nauka.
+
+# %%
+two_sensors = copy.deepcopy(teacher).eval()
+with torch.no_grad():
+    two_sensors.conv1.weight = nn.Parameter(F.pad(teacher.conv1.weight, (0, 0, 0, 0, 0, 1)))
+    change = (two_sensors(torch.cat([test[0], torch.rand_like(test[0])], 1)) - teacher.eval()(test[0])).abs().max().item()
+print(t(f"change of the outputs by a second sensor, pure noise: {change:.0e}", f"zmiana wyjść przez drugi czujnik, czysty szum: {change:.0e}"))
+
+# %% [markdown] lang="en"
+# That is how OpenAI Five, which played Dota 2, lived through ten months of changes to game, observations and network: before each change a *surgery* kept the policy's function (Berner et al. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). The authors also report the other side: afterwards they trained once more from scratch, with the final setting, and got a stronger policy with a fraction of the computation. Growing keeps a system alive while it develops; whoever knows in the end what he wants can do better with a fresh start.
+#
+# Architecture search uses morphisms for the same reason: thousands of candidates need not be trained from zero if each grows out of its predecessor (Cai et al. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
+# %% [markdown] lang="pl"
+# Tak przez dziesięć miesięcy zmian w grze, obserwacjach i sieci przetrwał OpenAI Five, grający w Dota 2: przed każdą zmianą *operacja chirurgiczna* (ang. *surgery*) zachowywała funkcję polityki (Berner i in. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). Autorzy pokazują też drugą stronę: potem trenowali jeszcze raz, od zera, w ostatecznych ustawieniach, i za ułamek obliczeń dostali silniejszą politykę. Rozrost utrzymuje system przy życiu, dopóki się rozwija; kto na koniec już wie, czego chce, może więcej zyskać, zaczynając od nowa.
+#
+# Z tego samego powodu morfizmów używa się w wyszukiwaniu architektur: tysięcy kandydatów nie trzeba trenować od zera, jeśli każdy wyrasta z poprzednika (Cai i in. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
+
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# **1. A wider pair of layers.** Two linear layers compute $y = W_2\, \varphi(W_1 x + b_1)$: a row of `W1` and an entry of `b1` make a unit, and a column of `W2` says what is heard of it. `mapping` names, for each unit of the wider layer, the old unit that it copies; it begins with the old units, 0, 1, 2, …, themselves. Return the new `W1`, `b1` and `W2`, such that $y$ stays and all copies of a unit share its outgoing weight equally. Do not use a function of the package.
+# %% [markdown] lang="pl"
+# ## Ćwiczenia
+#
+# **1. Szersza para warstw.** Dwie warstwy liniowe liczą $y = W_2\, \varphi(W_1 x + b_1)$: wiersz `W1` i element `b1` tworzą neuron, a kolumna `W2` mówi, co z niego słychać. `mapping` podaje dla każdego neuronu szerszej warstwy numer starego neuronu, który ten kopiuje; na początku stoją same stare neurony: 0, 1, 2, … Zwróć nowe `W1`, `b1` i `W2`, takie że $y$ się nie zmienia, a wszystkie kopie neuronu dzielą się po równo jego wagą wychodzącą. Nie używaj funkcji z pakietu.
+
+# %% tags=["exercise"]
+def widen_pair(W1, b1, W2, mapping):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# What goes into a unit is copied: `W1[mapping]`, `b1[mapping]`. What comes out of it is copied and divided: `mapping.bincount()` counts the copies of each *old* unit, and `[mapping]` behind it gives that number to each new one.
+# %% [markdown] lang="pl" tags=["hint"]
+# To, co wchodzi do neuronu, kopiuje się: `W1[mapping]`, `b1[mapping]`. To, co z niego wychodzi, kopiuje się i dzieli: `mapping.bincount()` liczy kopie każdego *starego* neuronu, a `[mapping]` za tym przypisuje tę liczbę każdemu nowemu.
+
+# %% tags=["check"]
+check("widen_pair", widen_pair)
+
+
+# %% tags=["solution"]
+def widen_pair(W1, b1, W2, mapping):
+    copies = mapping.bincount()[mapping]
+    return W1[mapping], b1[mapping], W2[:, mapping] / copies
+
+
+# %% [markdown] lang="en"
+# **2. Two layers as one.** The first layer turns a signal $x$ into $z_n = \sum_s f_s\, x_{n+s}$, the second turns $z$ into $y_n = \sum_t g_t\, z_{n+t}$; that is what `F.conv1d` computes with one channel. `first` holds the $k_1$ numbers $f_s$, `second` the $k_2$ numbers $g_t$. Return the kernel $h$ of the one layer that does both at once, $y_n = \sum_u h_u\, x_{n+u}$, with its $k_1 + k_2 - 1$ numbers. (It is the composition in the morphism equation, here with one channel and in one dimension.)
+# %% [markdown] lang="pl"
+# **2. Dwie warstwy jako jedna.** Pierwsza warstwa zamienia sygnał $x$ na $z_n = \sum_s f_s\, x_{n+s}$, druga zamienia $z$ na $y_n = \sum_t g_t\, z_{n+t}$; to właśnie liczy `F.conv1d` z jednym kanałem. `first` zawiera $k_1$ liczb $f_s$, `second` zawiera $k_2$ liczb $g_t$. Zwróć filtr $h$ jednej warstwy, która robi to wszystko naraz, $y_n = \sum_u h_u\, x_{n+u}$, czyli jego $k_1 + k_2 - 1$ liczb. (To złożenie z równania morfizmu, tutaj z jednym kanałem i w jednym wymiarze.)
+
+# %% tags=["exercise"]
+def compose_1d(first, second):
+    return ...
+
+
+# %% [markdown] lang="en" tags=["hint"]
+# Put the one formula into the other: $y_n = \sum_t \sum_s g_t f_s\, x_{n+s+t}$. Which products stand before $x_{n+u}$? Those with $s + t = u$. Two loops will do: start with zeros, and add each product at its place.
+# %% [markdown] lang="pl" tags=["hint"]
+# Podstaw jeden wzór do drugiego: $y_n = \sum_t \sum_s g_t f_s\, x_{n+s+t}$. Które iloczyny stoją przy $x_{n+u}$? Te, w których $s + t = u$. Wystarczą dwie pętle: zacznij od zer i dodaj każdy iloczyn w jego miejscu.
+
+# %% tags=["check"]
+check("compose_1d", compose_1d)
+
+
+# %% tags=["solution"]
+def compose_1d(first, second):
+    composed = first.new_zeros(len(first) + len(second) - 1)
+    for t, weight in enumerate(second):
+        composed[t : t + len(first)] += weight * first
+    return composed
+
+
+# %% [markdown] lang="en"
+# ## Quiz
+# %% [markdown] lang="pl"
+# ## Quiz
+
+# %% tags=["quiz"]
+quiz(
+    Quiz(
+        t("A unit has been copied twice, so that there are three of it. Why is its outgoing weight divided by 3?", "Neuron skopiowano dwa razy, są więc teraz trzy takie same. Dlaczego jego wagę wychodzącą dzieli się przez 3?"),
+        [
+            (t("So that the weights stay small, which is a kind of regularisation.", "Żeby wagi pozostały małe, co jest rodzajem regularyzacji."), False,
+             t("That the weights get smaller is a side effect; what counts is the sum that the next layer forms.", "To, że wagi maleją, jest skutkiem ubocznym; liczy się suma, którą tworzy następna warstwa.")),
+            (t("The next layer adds up all three; only so is the sum what it was.", "Następna warstwa dodaje wszystkie trzy; tylko tak suma będzie taka jak przedtem."), True,
+             t("Yes: three times a third of the weight, times the same activation.", "Tak: trzy razy jedna trzecia wagi, razy ta sama aktywacja.")),
+            (t("Each of the three hears only a third of the input.", "Każdy z trzech słyszy tylko jedną trzecią wejścia."), False,
+             t("Each hears all of it: the incoming weights are copied as they are, because the activation is not linear.", "Każdy słyszy całość: wagi wchodzące kopiuje się bez zmian, bo aktywacja nie jest liniowa.")),
+        ],
+    ),
+    Quiz(
+        t("A network has the activation tanh. Behind a layer you put another one, with the identity matrix and tanh. What must be done so that the function stays?", "Sieć ma aktywację tanh. Za jedną z warstw wstawiasz następną, z macierzą jednostkową i tanh. Co trzeba zrobić, żeby funkcja się nie zmieniła?"),
+        [
+            (t("Nothing: the identity matrix changes nothing.", "Nic: macierz jednostkowa niczego nie zmienia."), False,
+             t("The matrix does not, but tanh comes twice, and $\\tanh(\\tanh x) \\neq \\tanh x$ unless $x = 0$. With ReLU it would be right.", "Macierz nie, ale tanh działa dwa razy, a $\\tanh(\\tanh x) \\neq \\tanh x$, chyba że $x = 0$. Z ReLU byłoby dobrze.")),
+            (t("Multiply the identity matrix by a suitable number.", "Pomnożyć macierz jednostkową przez odpowiednią liczbę."), False,
+             t("No number $c$ makes $\\tanh(c \\tanh x) = \\tanh x$ for all $x$: the left-hand side is another curve.", "Żadna liczba $c$ nie sprawi, że $\\tanh(c \\tanh x) = \\tanh x$ dla każdego $x$: po lewej stronie stoi inna krzywa.")),
+            (t("Let the new activation start as the identity, and learn how much of tanh it takes.", "Nowa aktywacja ma zacząć jako identyczność i uczyć się, ile wziąć z tanh."), True,
+             t("Yes: $a\\, x + (1 - a) \\tanh x$ with $a = 1$ at the start, the parametric activation.", "Tak: $a\\, x + (1 - a) \\tanh x$, gdzie na początku $a = 1$, czyli aktywacja parametryczna.")),
+        ],
+    ),
+    Quiz(
+        t("A unit and its copy have the same incoming weights and the same outgoing weights. You train on, without noise and without dropout. What becomes of them?", "Neuron i jego kopia mają te same wagi wchodzące i te same wychodzące. Trenujesz dalej, bez szumu i bez dropoutu. Co się z nimi stanie?"),
+        [
+            (t("They drift apart by themselves, because the batches are random.", "Same się rozejdą, bo paczki są losowe."), False,
+             t("Every batch is random, but the same for both: it pushes both in the same direction.", "Każda paczka jest losowa, ale dla obu ta sama: popycha oba w tę samą stronę.")),
+            (t("They stay the same, and together can do what a single unit can.", "Pozostają takie same i razem umieją tyle co jeden neuron."), True,
+             t("Yes: equal weights, equal gradients, equal steps. A little noise breaks the symmetry, at the price of a small error at the start.", "Tak: równe wagi, równe gradienty, równe kroki. Odrobina szumu łamie tę symetrię za cenę małego błędu na początku.")),
+            (t("One of them dies: its weights go to zero.", "Jeden z nich obumiera: jego wagi dążą do zera."), False,
+             t("Nothing tells one from the other, so that no step can prefer one.", "Nic ich nie różni, więc żaden krok nie może wyróżnić jednego z nich.")),
+        ],
+    ),
+    Quiz(
+        t("A network has grown out of a trained one and starts where that ended; a network of the same size, from scratch, starts by guessing. What makes the comparison fair?", "Sieć wyrosła z wytrenowanej i zaczyna tam, gdzie tamta skończyła; sieć tej samej wielkości trenowana od zera zaczyna od zgadywania. Co czyni porównanie uczciwym?"),
+        [
+            (t("Nothing is missing: the grown one starts so far ahead that it stays ahead.", "Niczego nie brakuje: sieć, która wyrosła, zaczyna tak daleko z przodu, że tam zostanie."), False,
+             t("A head start says nothing about the end. The other one catches up, and may overtake: see the curves.", "Przewaga na starcie nie mówi nic o mecie. Druga sieć dogania, a bywa, że wyprzedza: spójrz na krzywe.")),
+            (t("Equally many epochs for both, from the moment of growth.", "Tyle samo epok dla obu, licząc od chwili powiększenia."), False,
+             t("So the grown network gets the epochs of its teacher for nothing. If the teacher is there anyway, say so; if it was trained for this, they count.", "Wtedy sieć, która wyrosła, dostaje epoki nauczyciela za darmo. Jeśli nauczyciel i tak istniał, powiedz to; jeśli trenowano go w tym celu, to się liczą.")),
+            (t("The whole cost of both, the teacher's training included, and both curves to their end.", "Cały koszt obu, razem z treningiem nauczyciela, i obie krzywe aż do końca."), True,
+             t("Yes: and the teacher itself, trained on for as long, is the third one to compare with.", "Tak: a trzecim do porównania jest sam nauczyciel, trenowany dalej równie długo.")),
+        ],
+    ),
+)
+
+# %% [markdown] lang="en"
+# ## What we saw
+#
+# - **Wider**: copies that share out what they say; the proof is one line, and holds for any activation.
+# - **Deeper**: an identity, if the activation is idempotent, or a parametric activation if it is not; batch normalisation undone with the statistics of data.
+# - **The morphism equation** has a solution where one of the two new layers has as many weights as the composed kernel; graphs of layers follow from the same equation.
+# - **The head start** is certain at first and gone after about five epochs; count the teacher's training, and it is no gain here.
+# - **It fails** where copies stay copies, and where the teacher was at its end.
+# %% [markdown] lang="pl"
+# ## Podsumowanie
+#
+# - **Szerzej**: kopie dzielą między siebie to, co mówią dalej; dowód zajmuje jeden wiersz i działa dla każdej funkcji aktywacji.
+# - **Głębiej**: identyczność, jeśli funkcja aktywacji jest idempotentna, a jeśli nie, to aktywacja parametryczna; normalizację wsadową cofa się statystykami z danych.
+# - **Równanie morfizmu** ma rozwiązanie, gdy jedna z dwóch nowych warstw ma tyle wag co złożony filtr; z tego samego równania wynikają całe grafy warstw.
+# - **Przewaga na starcie** jest z początku pewna, a po około pięciu epokach znika; jeśli doliczyć trening nauczyciela, nie ma tu zysku.
+# - **Zawodzi** tam, gdzie kopie pozostają kopiami, i tam, gdzie nauczyciel był u kresu możliwości.
+
+# %% tags=["claim"]
+morphisms = [name for name in grow if name != t("random layers", "losowe warstwy")]
+claim(t("no morphism changes an output, in double precision", "żaden morfizm nie zmienia wyjść, w podwójnej precyzji"), max(distances[name] for name in morphisms), at_most=1e-11)
+claim(t("at the moment of growth no morphism changes the accuracy", "w chwili rozrostu żaden morfizm nie zmienia dokładności"), 100 * max(abs(at_growth[name] - teacher_curve[-1]) for name in morphisms), at_most=0.2, unit=t("points", "punktu"))
+claim(t("random layers cost most of what was learned", "losowe warstwy kosztują większość tego, czego sieć się nauczyła"), 100 * (teacher_curve[-1] - at_growth[t("random layers", "losowe warstwy")]), at_least=50, unit=t("points", "punktów"))
+claim(t("over the first epoch the widened network is ahead of the one from scratch", "w pierwszej epoce poszerzona sieć wyprzedza sieć trenowaną od zera"), 100 * float(np.mean(np.array(runs["wider"])[:, 1:8] - np.array(runs["wide from scratch"])[:, 1:8])), at_least=3, unit=t("points", "punkty"))
+claim(t("after five epochs the lead is gone (record)", "po pięciu epokach przewagi nie ma (zapis)"), float(np.mean(ends["wider, noise"] - ends["wide from scratch"])), at_most=0.5, unit=t("points", "punktu"))
+claim(t("without noise copies stay copies", "bez szumu kopie pozostają kopiami"), copies[0], at_most=0.01)
+claim(t("with noise they drift apart", "z szumem się rozchodzą"), copies[0.3], at_least=0.1)
+claim(t("an identity layer with tanh changes the outputs", "warstwa identycznościowa z tangensem zmienia wyjścia"), tanh[t("identity and tanh", "identyczność i tanh")], at_least=0.1)
+claim(t("with a parametric activation it does not", "z aktywacją parametryczną nie zmienia"), tanh[t("identity and parametric tanh", "identyczność i parametryczny tanh")], at_most=1e-5)
+claim(t("a teacher that was too small holds its successor back (record)", "zbyt mały nauczyciel hamuje swoją następczynię (zapis)"), 100 * float(np.mean(np.array(small["wide from scratch"]["curve"])[:, -1] - np.array(small["wider"]["curve"])[:, -1])), at_least=0.5, unit=t("points", "punktu"))
+
+# %% [markdown] lang="en"
+# ## Where to go next
+#
+# - Chen et al. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei et al. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei et al. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
+# - Ash & Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), ask why a warm start can end worse than a fresh one, as our small teacher's did.
+# - [Lesson 10](10_policy_distillation.ipynb) goes the other way: from a large network into a small one. [Lesson 14](14_continual_learning.ipynb) keeps the network's size and asks how it can learn new tasks without forgetting the old ones.
+# %% [markdown] lang="pl"
+# ## Co dalej
+#
+# - Chen i in. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei i in. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei i in. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
+# - Ash i Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), pytają, dlaczego ciepły start może skończyć się gorzej niż świeży, jak u naszego małego nauczyciela.
+# - [Lekcja 10](10_policy_distillation.ipynb) idzie w drugą stronę: z dużej sieci do małej. [Lekcja 14](14_continual_learning.ipynb) zostawia rozmiar sieci i pyta, jak może się uczyć nowych zadań, nie zapominając starych.
