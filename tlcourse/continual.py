@@ -33,7 +33,7 @@ def fisher_diagonal(
         F_j = mean over x of  E_y [ (∂ log p(y | x, θ) / ∂θ_j)² ]
 
     The square is taken for each example, before the mean: the square of the mean gradient, which a batch's loss gives,
-    is about as many times too small as the batch has examples.
+    is too small, where the mean gradient is zero by a factor of as many as the batch has examples.
 
     Without labels, y is drawn from the model's own p(y | x, θ), one for each x: a Monte Carlo estimate of the Fisher
     information. With the true labels it is the *empirical* Fisher, another quantity (Kunstner et al. 2019, arXiv
