@@ -289,7 +289,7 @@ explorer
 #
 # So the learned variance is nothing but the present loss, and what is minimised is the **sum of the logarithms**; the trunk hears $\sum_i g_i / (2 L_i)$. Once the $s_i$ have settled, millimetres or metres no longer matter: a factor in $L_i$ only adds a constant to $\ln L_i$. Two things to keep in mind: the method does not know which task *you* care about; and a task whose training error goes to 0 gets louder and louder.
 #
-# **GradNorm** (Chen et al. 2018, [arXiv 1711.02257](https://arxiv.org/abs/1711.02257)) balances the gradients themselves. With $G_i = \lVert w_i g_i \rVert$, three lines in every step: how much is left to learn, $r_i = \frac{L_i / L_i(0)}{\text{mean of these}}$, with the loss $L_i(0)$ at the start; the target $\bar G\, r_i^{\alpha}$, with the mean $\bar G$ of all $G_i$; and a step on the weights $w_i$ that brings $\sum_i \lvert G_i - \bar G\, r_i^{\alpha} \rvert$ down, after which they are scaled back to the sum $T$. With $\alpha = 0$ all gradients become equally long; with a larger one, slow tasks get more.
+# **GradNorm** (Chen et al. 2018, [arXiv 1711.02257](https://arxiv.org/abs/1711.02257)) balances the gradients themselves. With $G_i = \lVert w_i g_i \rVert$, three lines in every step: how much is left to learn, $r_i = \frac{L_i / L_i(0)}{\text{mean of these}}$, with the loss $L_i(0)$ at the start; the target $\bar G\, r_i^{\alpha}$, with the mean $\bar G$ of all $G_i$; and a step on the weights $w_i$ (in the package on their logarithms, so that they stay positive) that brings $\sum_i \lvert G_i - \bar G\, r_i^{\alpha} \rvert$ down, after which they are scaled back to the sum $T$. With $\alpha = 0$ all gradients become equally long; with a larger one, slow tasks get more.
 #
 # ## The code
 # %% [markdown] lang="pl"
@@ -309,7 +309,7 @@ explorer
 #
 # Wyuczona wariancja to więc po prostu obecna strata, a minimalizujemy **sumę logarytmów**; pień słyszy $\sum_i g_i / (2 L_i)$. Gdy $s_i$ już się ustalą, milimetry czy metry są bez znaczenia: czynnik w $L_i$ dodaje do $\ln L_i$ tylko stałą. Dwie rzeczy trzeba mieć na uwadze: metoda nie wie, na którym zadaniu *tobie* zależy; a zadanie, którego błąd treningowy dąży do 0, staje się coraz głośniejsze.
 #
-# **GradNorm** (Chen i in. 2018, [arXiv 1711.02257](https://arxiv.org/abs/1711.02257)) wyrównuje same gradienty. Gdy $G_i = \lVert w_i g_i \rVert$, w każdym kroku są to trzy wiersze: ile zostało do nauczenia, $r_i = \frac{L_i / L_i(0)}{\text{średnia z nich}}$, gdzie $L_i(0)$ to strata na początku; cel $\bar G\, r_i^{\alpha}$, gdzie $\bar G$ to średnia wszystkich $G_i$; i krok na wagach $w_i$, który zmniejsza $\sum_i \lvert G_i - \bar G\, r_i^{\alpha} \rvert$, po czym wagi skaluje się z powrotem do sumy $T$. Przy $\alpha = 0$ wszystkie gradienty stają się równie długie; przy większym wolne zadania dostają więcej.
+# **GradNorm** (Chen i in. 2018, [arXiv 1711.02257](https://arxiv.org/abs/1711.02257)) wyrównuje same gradienty. Gdy $G_i = \lVert w_i g_i \rVert$, w każdym kroku są to trzy wiersze: ile zostało do nauczenia, $r_i = \frac{L_i / L_i(0)}{\text{średnia z nich}}$, gdzie $L_i(0)$ to strata na początku; cel $\bar G\, r_i^{\alpha}$, gdzie $\bar G$ to średnia wszystkich $G_i$; i krok na wagach $w_i$ (w pakiecie na ich logarytmach, żeby pozostały dodatnie), który zmniejsza $\sum_i \lvert G_i - \bar G\, r_i^{\alpha} \rvert$, po czym wagi skaluje się z powrotem do sumy $T$. Przy $\alpha = 0$ wszystkie gradienty stają się równie długie; przy większym wolne zadania dostają więcej.
 #
 # ## Kod
 
