@@ -60,7 +60,7 @@ from tlcourse.classroom import (
     Prediction, Quiz, band, check, claim, explore, palette, quiz, recorded, show, show_source, table,
 )
 from tlcourse.data.digits import load_mnist
-from tlcourse.modularized import MorphableModule, is_simple, morph_module
+from tlcourse.modularized import is_simple, morph_module
 from tlcourse.net2net import copy_incoming, deepen, function_distance, random_mapping, split_outgoing, widen
 from tlcourse.network_morphism import ParametricActivation, compose, morph_depth, morph_kernel, solve_morphism
 from tlcourse.runtime import seed_everything
@@ -611,8 +611,8 @@ check("compose_1d", compose_1d)
 # %% tags=["solution"]
 def compose_1d(first, second):
     composed = first.new_zeros(len(first) + len(second) - 1)
-    for t, weight in enumerate(second):
-        composed[t : t + len(first)] += weight * first
+    for place, weight in enumerate(second):
+        composed[place : place + len(first)] += weight * first
     return composed
 
 
