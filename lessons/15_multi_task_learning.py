@@ -46,7 +46,7 @@ start_lesson("15_multi_task_learning", lang="en")
 
 # %% tags=["imports"]
 import math
-from itertools import accumulate
+from itertools import accumulate, combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -472,35 +472,44 @@ record.note()
 # %% [markdown] lang="en"
 # A star marks a mean whose 95 % interval leaves out 0. *reach* and *hover* help each other most: nearly the same postures for the same point. *point* helps them and is helped. *mirror* is the odd one out, on both sides of the bargain: it wants the hand where the point is *not*. What the others' trunk has made of the point is of no use to it, and as a partner it rather harms *reach* and *hover*: negative transfer. To have the same arm is not enough; **what is made of the input must be alike, too**. The names of the skills do not tell. It has to be measured.
 #
-# **Does gradient conflict foretell it?** In every twentieth step we took the gradients of the four skills on the trunk, and the share of the six pairs with $\cos \varphi < 0$.
+# **Does gradient conflict foretell it?** In every twentieth step we took the gradients of the four skills on the trunk, and the share of the six pairs with $\cos \varphi < 0$ (left). On the right, for 20 labels and each pair, the mean cosine over the whole training, and what the two gain from each other in the transfer matrix, on average.
 # %% [markdown] lang="pl"
 # Gwiazdka oznacza średnią, której 95-procentowy przedział ufności nie zawiera 0. Najbardziej pomagają sobie *reach* i *hover*: dla tego samego punktu mają prawie te same postawy. *point* pomaga im i sam na tym zyskuje. Z boku stoi *mirror*, i jako cel, i jako partner: chce mieć dłoń tam, gdzie punktu *nie* ma. Na nic mu się nie przyda to, co pień pozostałych zrobił z punktem, a jako partner raczej szkodzi umiejętnościom *reach* i *hover*: to transfer negatywny. To samo ramię nie wystarczy; **podobne musi być też to, co robi się z wejściem**. Z nazw umiejętności tego nie widać. Trzeba zmierzyć.
 #
-# **Czy zapowiada to konflikt gradientów?** Co dwudziesty krok wzięliśmy gradienty czterech umiejętności na pniu i policzyliśmy, w jakiej części z sześciu par jest $\cos \varphi < 0$.
+# **Czy zapowiada to konflikt gradientów?** Co dwudziesty krok wzięliśmy gradienty czterech umiejętności na pniu i policzyliśmy, w jakiej części z sześciu par jest $\cos \varphi < 0$ (po lewej). Po prawej, dla 20 etykiet i każdej pary: średni cosinus z całego treningu oraz to, ile obie umiejętności średnio zyskują na sobie w macierzy transferu.
 
 # %%
 conflicts = results["conflict"]
 CASES = {"few": (t("20 labels: sharing helps", "20 etykiet: współdzielenie pomaga"), "blue"), "many": (t("1000 labels: hardly a difference", "1000 etykiet: prawie bez różnicy"), "grey"),
          "units": (t("one skill too loud: it harms", "jedna za głośna: szkodzi"), "red")}
 shares = {case: np.array(conflicts[case]["share"]) for case in CASES}
-fig, ax = plt.subplots(figsize=(7, 3.4))
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
 for case, (name, colour) in CASES.items():
-    band(ax, conflicts["every"] * np.arange(shares[case].shape[1]), shares[case], name, colour)
-ax.set(xlabel=t("step"), ylabel=t("share of pairs in conflict", "udział par w konflikcie"), ylim=(0, 1))
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-show(fig, alt=t("Share of the pairs of gradients in conflict against the step: three lines around 0.4 that overlap all the way.",
-                "Udział par gradientów w konflikcie względem kroku: trzy linie w okolicy 0,4, które cały czas się nakładają."))
+    band(left, conflicts["every"] * np.arange(shares[case].shape[1]), shares[case], name, colour)
+left.set(xlabel=t("step"), ylabel=t("share of pairs in conflict", "udział par w konflikcie"), ylim=(0, 1.4), yticks=[0, 0.5, 1])
+left.legend(fontsize=9, loc="upper left")
+cosines = np.array(conflicts["few"]["cosines"]).mean((0, 1))
+mutual = [(mean[i, j] + mean[j, i]) / 2 for i, j in combinations(range(4), 2)]
+for (one, other), x, y in zip(combinations(SKILLS, 2), cosines, mutual):
+    right.plot(x, y, "o", color=palette("red" if "mirror" in (one, other) else "blue"))
+    if "mirror" not in (one, other):
+        right.annotate(f"{one}, {other}", (x, y), xytext=(7, -10 if one == "hover" else 4), textcoords="offset points", fontsize=9)
+right.annotate(t("three pairs with mirror", "trzy pary z mirror"), (cosines[1], mutual[1]), xytext=(12, 0), textcoords="offset points", fontsize=9)
+right.axhline(0, color=palette("black"), linewidth=1)
+right.set(xlabel=t("mean cosine, 20 labels", "średni cosinus, 20 etykiet"), ylabel=t("mutual gain, %", "wzajemny zysk, %"), xlim=(-0.05, 0.4))
+show(fig, alt=t("Left, the share of pairs in conflict against the step: three lines around 0.4 that overlap. Right, six pairs of skills: the larger the mean cosine of their gradients, the larger their mutual gain.",
+                "Po lewej udział par w konflikcie względem kroku: trzy nakładające się linie w okolicy 0,4. Po prawej sześć par umiejętności: im większy średni cosinus ich gradientów, tym większy wzajemny zysk."))
 record.note()
 table([(n, conflict_share(history["cosines"])) for n, (_, history) in together.items()], [t("live: labels", "na żywo: etykiety"), t("share in conflict, all steps", "udział w konflikcie, wszystkie kroki")])
 
 # %% [markdown] lang="en"
-# At any time some four pairs in ten are in conflict: where sharing helps, where it makes hardly a difference, and where it harms, as you are about to see. Gradients of single batches are noisy, and near a compromise they *must* oppose each other. So **conflict alone foretells neither help nor harm**; what counts is the error on new data, together and apart.
+# The share does not tell. At any time some four pairs in ten are in conflict: where sharing helps, where it makes hardly a difference, and where it harms, as you are about to see. A single batch is mostly noise: gradients that have nothing to do with each other conflict half of the time, by the toss of a coin. **Averaged, pair by pair, the cosine does tell**: it sorts the pairs as the transfer matrix does. And what marks *mirror* is not conflict: its mean cosines are about 0. To have nothing in common is enough to gain nothing, and to be in the way where labels are few.
 #
 # ## When it fails
 #
 # **One teacher shouts.** Someone has logged the torques of *point* in newton metres instead of as shares of the motors' 20 and 8 N m: its errors are 20 and 8 times larger, its squared loss up to 400 times. 1000 labels of each skill, so there is little to gain from sharing, and much to lose. Against it: a fixed weight of 0.03 for *point*, the best of four that were tried on other seeds; uncertainty weighting; GradNorm, with $\alpha = 0.5$; PCGrad.
 # %% [markdown] lang="pl"
-# W konflikcie są stale mniej więcej cztery pary na dziesięć: tam, gdzie współdzielenie pomaga, tam, gdzie prawie nie robi różnicy, i tam, gdzie szkodzi, co zaraz zobaczysz. Gradienty pojedynczych paczek są zaszumione, a w pobliżu kompromisu *muszą* być sobie przeciwne. Sam **konflikt nie zapowiada więc ani pomocy, ani szkody**; liczy się błąd na nowych danych, razem i osobno.
+# Udział niczego nie mówi. W konflikcie są stale mniej więcej cztery pary na dziesięć: tam, gdzie współdzielenie pomaga, tam, gdzie prawie nie robi różnicy, i tam, gdzie szkodzi, co zaraz zobaczysz. Pojedyncza paczka to głównie szum: gradienty, które nie mają ze sobą nic wspólnego, są w konflikcie w połowie przypadków, jak w rzucie monetą. **Uśredniony cosinus, para po parze, mówi wiele**: porządkuje pary tak jak macierz transferu. A tym, co wyróżnia *mirror*, nie jest konflikt: jego średnie cosinusy są bliskie 0. Wystarczy nie mieć nic wspólnego, żeby nic nie zyskać, a przy niewielu etykietach zawadzać.
 #
 # ## Kiedy to zawodzi
 #
@@ -705,7 +714,7 @@ quiz(
 # - In hard parameter sharing the trunk hears $\sum_i w_i g_i$, so the scale of a loss decides who is heard: one skill in other units, and the other three were learned far worse than need be.
 # - Uncertainty weighting comes from a Gaussian likelihood; at its optimum $e^{s_i} = L_i$, so it minimises $\frac12 \sum_i \ln L_i$, and units do not matter.
 # - PCGrad projects away what conflicts. By hand $(4, 0)$ and $(-1, 1)$ gave $(2, 3)$, with which both gain. It is a weighted sum that raises the shorter gradient, and it rests wherever it first meets the Pareto front.
-# - With 20 labels related skills helped each other, with 1000 nobody needed help. The transfer matrix says who is related: to have the same arm is not enough. The share of conflicting pairs said nothing about it.
+# - With 20 labels related skills helped each other, with 1000 nobody needed help. The transfer matrix says who is related: to have the same arm is not enough. The mean cosine of two skills' gradients agreed with it; conflict in single batches said nothing.
 # - Sharing harms where scales are wrong, which weights repair, and where the trunk is too small, which no method repaired. The opponent to beat is a weighted sum with a tuned learning rate.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
@@ -715,7 +724,7 @@ quiz(
 # - Przy twardym współdzieleniu parametrów pień słyszy $\sum_i w_i g_i$, więc o tym, kto będzie słyszany, decyduje skala straty: jedna umiejętność w innych jednostkach i pozostałe trzy wyszły o wiele gorzej, niż mogły.
 # - Ważenie niepewnością bierze się z wiarygodności rozkładu normalnego; w optimum $e^{s_i} = L_i$, więc minimalizuje ono $\frac12 \sum_i \ln L_i$, a jednostki nie mają znaczenia.
 # - PCGrad usuwa rzutem to, co jest w konflikcie. Ręcznie z $(4, 0)$ i $(-1, 1)$ wyszło $(2, 3)$, na czym zyskują oba zadania. To suma ważona, która wzmacnia krótszy gradient, a staje tam, gdzie pierwszy raz trafi na front Pareto.
-# - Przy 20 etykietach pokrewne umiejętności sobie pomagały, przy 1000 nikt nie potrzebował pomocy. Kto jest pokrewny, mówi macierz transferu: to samo ramię nie wystarczy. Udział par w konflikcie nic o tym nie mówił.
+# - Przy 20 etykietach pokrewne umiejętności sobie pomagały, przy 1000 nikt nie potrzebował pomocy. Kto jest pokrewny, mówi macierz transferu: to samo ramię nie wystarczy. Zgadzał się z nią średni cosinus gradientów dwóch umiejętności; konflikt w pojedynczych paczkach nic nie mówił.
 # - Współdzielenie szkodzi tam, gdzie skale są złe, co naprawiają wagi, i tam, gdzie pień jest za mały, czego nie naprawiła żadna metoda. Przeciwnik do pokonania to suma ważona z dobranym współczynnikiem uczenia.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
@@ -735,6 +744,7 @@ claim(t("8 units: how many times larger the error of the sum is than apart", "8 
 claim(t("The same for the best of the three methods", "To samo dla najlepszej z trzech metod"), min(narrow_errors[method] for method in ("sum", "pcgrad", "uncertainty")) / narrow_errors["apart"], at_least=1.0, unit="×")
 claim(t("Recorded: what reach gains from hover, mean", "Zapisane: ile reach zyskuje od hover, średnia"), mean[0, 1], at_least=30, unit="%")
 claim(t("Recorded: what the others gain from mirror, mean", "Zapisane: ile inne zyskują od mirror, średnia"), partners[2], at_most=10, unit="%")
+claim(t("Recorded: correlation of mean cosine and mutual gain over the six pairs", "Zapisane: korelacja średniego cosinusa i wzajemnego zysku w sześciu parach"), np.corrcoef(cosines, mutual)[0, 1], at_least=0.7)
 claim(t("Recorded: share of pairs in conflict, 20 labels less one skill too loud", "Zapisane: udział par w konflikcie, 20 etykiet minus jedna za głośna"), shares["few"].mean() - shares["units"].mean(), at_least=-0.2)
 claim(t("Recorded: how many times smaller the error of uncertainty weighting is, each at its best rate", "Zapisane: ile razy mniejszy jest błąd ważenia niepewnością, każde przy najlepszym współczynniku"), lead, at_least=1.1, unit="×")
 claim(t("The same against the sum with the weight 0.1 for point in N m", "To samo wobec sumy z wagą 0.1 dla point w N m"), static.mean() / at_rate["uncertainty"].mean(0).min(), at_most=1.4, unit="×")
