@@ -34,7 +34,7 @@
 # - wstawić warstwę, która na razie nic nie robi, za dowolną funkcją aktywacji i za normalizacją wsadową,
 # - zapisać równanie morfizmu i powiedzieć, kiedy ma rozwiązanie,
 # - zmierzyć, ile daje lepszy start, i uczciwie policzyć, ile kosztował,
-# - powiedzieć, kiedy rozrost nie pomaga i dlaczego dwie idealne kopie nie są warte więcej niż jedna.
+# - powiedzieć, kiedy powiększanie nie pomaga i dlaczego dwie idealne kopie nie są warte więcej niż jedna.
 #
 # **Co trzeba umieć**: [lekcja 02](02_fine_tuning.ipynb), sploty i normalizacja wsadowa (ang. *batch normalization*). **Czas**: około godziny; kod wykonuje się
 # niecałą minutę. Nowe słowa wyjaśnia słowniczek w [lekcji 00](00_start.ipynb).
@@ -78,11 +78,11 @@ SEED = 0
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
-# Piekarnia z jednym piekarzem zatrudnia drugiego. Klienci nie powinni tego zauważyć: pierwszego dnia nowy piecze dokładnie to samo co stary i każdy obsługuje pół kolejki. Od drugiego dnia mogą się specjalizować, jeden w chlebie, drugi w ciastach, i wkrótce piekarnia robi coś, czego jeden piekarz nie zrobiłby nigdy. Niemądrze byłoby zamknąć sklep i zamiast tego wyszkolić od podstaw dwóch nowicjuszy.
+# Piekarnia z jednym piekarzem zatrudnia drugiego. Klienci nie powinni tego zauważyć: pierwszego dnia nowy piecze dokładnie to samo co dotychczasowy i każdy obsługuje pół kolejki. Od drugiego dnia mogą się specjalizować, jeden w chlebie, drugi w ciastach, i wkrótce piekarnia robi coś, czego jeden piekarz nigdy by nie zrobił. Niemądrze byłoby zamknąć piekarnię i zamiast tego wyszkolić od podstaw dwóch nowicjuszy.
 #
-# Sieć może rosnąć tak samo. **Net2Net** (Chen i in. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) kopiuje neurony i dzieli między kopie to, co mówiły dalej (*szersza* sieć), albo wstawia warstwy, które wszystko przepuszczają (*głębsza*). **Morfizm sieci** (ang. *network morphism*; Wei i in. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) dzieli jedną warstwę na dwie, rozwiązując pewne równanie. Jedno i drugie to **przekształcenia zachowujące funkcję** (ang. *function-preserving transformations*): w chwili rozrostu duża sieć liczy to samo co mała. To, czego mała się *nauczyła*, przechodzi w całości; nowe jest tylko miejsce na więcej.
+# Sieć może rosnąć tak samo. **Net2Net** (Chen i in. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) kopiuje neurony i rozdziela między kopie to, co oryginał przekazywał dalej (*szersza* sieć), albo wstawia warstwy, które wszystko przepuszczają (*głębsza*). **Morfizm sieci** (ang. *network morphism*; Wei i in. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) dzieli jedną warstwę na dwie, rozwiązując pewne równanie. Jedno i drugie to **przekształcenia zachowujące funkcję** (ang. *function-preserving transformations*): w chwili powiększenia duża sieć liczy to samo co mała. To, czego mała się *nauczyła*, przechodzi w całości; nowe jest tylko miejsce na więcej.
 #
-# Będzie u nas rosła sieć do cyfr pisanych ręcznie. Oto ona, z nazwanymi warstwami, oraz 4000 cyfr z MNIST do nauki; 1000 innych mówi, na ile jest dobra.
+# Będzie u nas rosła sieć do cyfr pisanych ręcznie. Oto ona, z nazwanymi warstwami, oraz 4000 cyfr z MNIST, na których się uczy; na 1000 innych sprawdzamy, jak dobra jest.
 
 # %%
 def digit_net(channels=8, dense=32, activation=nn.ReLU):
@@ -100,7 +100,7 @@ train, test = ((images[part].float() / 255, labels[part]) for part in order.spli
 #
 # ### Wider
 #
-# A layer with the weights $W$ and bias $b$ feeds the next one with the weights $V$: $y = V \varphi(W x + b)$, where $\varphi$ is the activation. Its units are the rows of $W$ and the columns of $V$. We want more units. Let $g$ say which old unit each new unit copies: $g(j) = j$ for the old ones, any old unit for each of the rest. Then
+# A layer with the weights $W$ and bias $b$ feeds the next one with the weights $V$: $y = V h$, $h = \varphi(W x + b)$, where $\varphi$ is the activation. Its units are the rows of $W$ and the columns of $V$; $i$ and $j$ number units, $o$ numbers the outputs of the next layer. We want more units. Let $g$ say which old unit each new unit copies: $g(j) = j$ for the old ones, any old unit for each of the rest. Then
 #
 # $$W'_{j} = W_{g(j)}, \qquad b'_j = b_{g(j)}, \qquad V'_{oj} = \frac{V_{o g(j)}}{c_{g(j)}}, \qquad c_i = \#\{k : g(k) = i\} .$$
 #
@@ -110,13 +110,13 @@ train, test = ((images[part].float() / 255, labels[part]) for part in order.spli
 #
 # That holds for *any* activation. A convolution's units are its channels. Batch normalisation is copied along, its running averages too. Where two layers' outputs are added, as in a residual network, both must grow by the same $g$.
 #
-# Check it by hand: two units, of which unit 0 is copied once; its weight 6 becomes 3 and 3, and the answer stays $6 \cdot 3 + 5 \cdot 2 = 28$. In the package this takes two functions of a few lines; the rest of `widen` finds the layers that must change together.
+# Check it by hand: two units with the outputs $h = (3, 2)$ and the outgoing weights 6 and 5. Unit 0 gets a copy: its weight 6 becomes 3 and 3, and the answer stays $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. In the package this takes two functions of a few lines; the rest of `widen` finds the layers that must change together.
 # %% [markdown] lang="pl"
 # ## Matematyka
 #
 # ### Szerzej
 #
-# Warstwa o wagach $W$ i wyrazie wolnym $b$ zasila następną, o wagach $V$: $y = V \varphi(W x + b)$, gdzie $\varphi$ to funkcja aktywacji. Jej neurony to wiersze $W$ i kolumny $V$. Chcemy mieć ich więcej. Niech $g$ mówi, który stary neuron kopiuje każdy nowy: $g(j) = j$ dla starych, a dla każdego z pozostałych dowolny stary. Wtedy
+# Warstwa o wagach $W$ i wyrazie wolnym $b$ zasila następną, o wagach $V$: $y = V h$, $h = \varphi(W x + b)$, gdzie $\varphi$ to funkcja aktywacji. Jej neurony to wiersze $W$ i kolumny $V$; $i$ oraz $j$ numerują neurony, a $o$ wyjścia następnej warstwy. Chcemy mieć ich więcej. Niech $g$ mówi, który stary neuron kopiuje każdy nowy: $g(j) = j$ dla starych, a dla każdego z pozostałych dowolny stary. Wtedy
 #
 # $$W'_{j} = W_{g(j)}, \qquad b'_j = b_{g(j)}, \qquad V'_{oj} = \frac{V_{o g(j)}}{c_{g(j)}}, \qquad c_i = \#\{k : g(k) = i\} .$$
 #
@@ -124,9 +124,9 @@ train, test = ((images[part].float() / 255, labels[part]) for part in order.spli
 #
 # $$\sum_j V'_{oj} h'_j = \sum_i \sum_{j : g(j) = i} \frac{V_{oi}}{c_i} h_i = \sum_i V_{oi} h_i .$$
 #
-# Jest tak dla *każdej* funkcji aktywacji. Neuronami splotu są jego kanały. Normalizację wsadową kopiuje się razem z nimi, ze średnimi bieżącymi włącznie. Tam, gdzie wyjścia dwóch warstw się dodaje, jak w sieci z połączeniami rezydualnymi (ang. *residual connections*), obie muszą rosnąć według tego samego $g$.
+# Jest tak dla *każdej* funkcji aktywacji. Neuronami splotu są jego kanały. Normalizację wsadową kopiuje się razem z nimi, ze średnimi kroczącymi włącznie. Tam, gdzie wyjścia dwóch warstw się dodaje, jak w sieci z połączeniami rezydualnymi (ang. *residual connections*), obie muszą rosnąć według tego samego $g$.
 #
-# Sprawdź ręcznie: dwa neurony, z których neuron 0 ma jedną kopię; jego waga 6 rozpada się na 3 i 3, a odpowiedzią pozostaje $6 \cdot 3 + 5 \cdot 2 = 28$. W pakiecie to dwie funkcje po parę wierszy; reszta `widen` szuka warstw, które muszą zmienić się razem.
+# Sprawdź ręcznie: dwa neurony o wyjściach $h = (3, 2)$ i wagach wyjściowych 6 i 5. Neuron 0 dostaje kopię: jego waga 6 rozpada się na 3 i 3, a odpowiedzią pozostaje $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. W pakiecie to dwie funkcje po parę wierszy; reszta `widen` szuka warstw, które muszą zmienić się razem.
 
 # %%
 mapping = torch.tensor([0, 1, 0])
@@ -139,7 +139,7 @@ show_source(copy_incoming, split_outgoing)
 # %% [markdown] lang="en"
 # ### Deeper
 #
-# A new layer with the identity matrix passes everything on. But behind it comes an activation once more. So we need $\varphi(I \varphi(z)) = \varphi(z)$: the activation must be **idempotent**, doing it twice must be the same as doing it once. ReLU is: what has been cut off at 0 stays. Tanh is not. In a convolution the identity is a kernel with a 1 in the middle, from each channel to itself, and zeros elsewhere.
+# A new layer with the identity matrix passes everything on. But behind it comes an activation once more. So we need $\varphi(I \varphi(z)) = \varphi(z)$: the activation must be **idempotent**, doing it twice must be the same as doing it once. ReLU is: what has been cut off at 0 stays 0, and the rest is not changed. Tanh is not. In a convolution the identity is a kernel with a 1 in the middle, from each channel to itself, and zeros elsewhere.
 #
 # With batch normalisation behind the new layer, its scale and shift must undo the normalisation: where the incoming values have mean $m$ and variance $v$, take the scale $\sqrt{v + \epsilon}$ and the shift $m$. In evaluation mode, which uses stored averages, any $m$ and $v$ would do. In training mode every batch is normalised by its *own* mean and variance, so they should be measured on real data.
 #
@@ -149,33 +149,33 @@ show_source(copy_incoming, split_outgoing)
 #
 # $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
 #
-# Here $o$, $i$ and $m$ number the channels of the output, the input and the middle, and $*$ is the convolution of two kernels. This is the **morphism equation**. It is linear in $F_2$ if $F_1$ is given, and the other way round: so draw $F_1$ at random and solve for $F_2$ by least squares, if need be in turns. If one of the two has at least as many weights as $\tilde G$, that succeeds, rare exceptions apart; if both have fewer, a *residual* is left. (For linear layers it reads $G = F_2 F_1$: any factorisation of a matrix.)
+# Here $o$, $i$ and $m$ number the channels of the output, the input and the middle, and $*$ is the convolution of two kernels. This is the **morphism equation**. It is linear in $F_2$ if $F_1$ is given, and the other way round: so draw $F_1$ at random and solve for $F_2$ by least squares. If one of the two has at least as many weights as $\tilde G$, one solve suffices, rare exceptions apart. If both have fewer, they must be solved for in turns, and the *residual*, what has not been reproduced yet, falls slowly or stays. (For linear layers it reads $G = F_2 F_1$: any factorisation of a matrix.)
 #
 # Between the two comes an activation that is the identity at first and then learns not to be, the **parametric activation**
 #
 # $$\varphi_a(x) = a x + (1 - a) \varphi(x), \qquad a = 1 \text{ at the start,}$$
 #
-# and this time $\varphi$ may be anything.
+# and this time $\varphi$ may be anything. (In PyTorch `conv_transpose2d` composes two kernels: each element of $F_2$ puts down a copy of $F_1$, moved to its own place, and the copies are added up.)
 # %% [markdown] lang="pl"
 # ### Głębiej
 #
-# Nowa warstwa z macierzą jednostkową wszystko przepuszcza. Ale za nią znów stoi funkcja aktywacji. Musi więc być $\varphi(I \varphi(z)) = \varphi(z)$: funkcja aktywacji ma być **idempotentna**, czyli dwukrotne jej zastosowanie ma dawać to samo co jednokrotne. ReLU taka jest: co już obcięła do zera, zostaje zerem. Tangens hiperboliczny nie. W splocie identycznością jest filtr z jedynką pośrodku, z każdego kanału do niego samego, i zerami wszędzie indziej.
+# Nowa warstwa z macierzą jednostkową wszystko przepuszcza. Ale za nią znów stoi funkcja aktywacji. Musi więc być $\varphi(I \varphi(z)) = \varphi(z)$: funkcja aktywacji ma być **idempotentna**, czyli dwukrotne jej zastosowanie ma dawać to samo co jednokrotne. ReLU taka jest: co już obcięła do zera, zostaje zerem, a reszty nie zmienia. Tangens hiperboliczny nie. W splocie tę samą rolę gra filtr, który łączy każdy kanał z nim samym jedynką pośrodku, a poza tym ma same zera.
 #
 # Jeśli za nową warstwą stoi normalizacja wsadowa, to jej skala i przesunięcie muszą cofnąć normalizację: gdy wchodzące wartości mają średnią $m$ i wariancję $v$, weź skalę $\sqrt{v + \epsilon}$ i przesunięcie $m$. W trybie ewaluacji, który korzysta z zapamiętanych średnich, wystarczyłyby dowolne $m$ i $v$. W trybie treningu każdą paczkę (ang. *batch*) normalizuje jej *własna* średnia i wariancja, więc trzeba je zmierzyć na prawdziwych danych.
 #
 # ### Z jednej warstwy dwie
 #
-# Morfizm sieci pyta ogólniej: jakie dwie warstwy wykonają pracę jednej? Dwa sploty, między którymi nic nie stoi, są jednym splotem, a jego filtr jest *złożeniem* ich filtrów. Stary filtr $G$ obkładamy zerami do rozmiaru złożenia, co daje $\tilde G$:
+# Morfizm sieci pyta ogólniej: jakie dwie warstwy wykonają pracę jednej? Dwa sploty, między którymi nic nie stoi, są jednym splotem, a jego filtr jest *złożeniem* ich filtrów. Stary filtr $G$ otaczamy zerami, aż ma rozmiar złożenia, i nazywamy $\tilde G$:
 #
 # $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
 #
-# Tutaj $o$, $i$ oraz $m$ numerują kanały wyjścia, wejścia i środka, a $*$ to splot dwóch filtrów. To jest **równanie morfizmu**. Przy danym $F_1$ jest liniowe względem $F_2$ i na odwrót: wystarczy więc wylosować $F_1$ i wyznaczyć $F_2$ metodą najmniejszych kwadratów, w razie potrzeby na przemian. Jeśli któryś z nich ma co najmniej tyle wag co $\tilde G$, to się udaje, poza rzadkimi wyjątkami; jeśli oba mają mniej, zostaje *residuum*, czyli to, czego nie udało się odtworzyć. (Dla warstw gęstych równanie brzmi $G = F_2 F_1$: to dowolny rozkład macierzy na czynniki.)
+# Tutaj $o$, $i$ oraz $m$ numerują kanały wyjścia, wejścia i środka, a $*$ to splot dwóch filtrów. To jest **równanie morfizmu**. Przy danym $F_1$ jest liniowe względem $F_2$ i na odwrót: wystarczy więc wylosować $F_1$ i wyznaczyć $F_2$ metodą najmniejszych kwadratów. Jeśli któryś z nich ma co najmniej tyle wag co $\tilde G$, wystarcza jeden krok, poza rzadkimi wyjątkami. Jeśli oba mają mniej, trzeba wyznaczać je na przemian, a *residuum*, czyli to, czego jeszcze nie udało się odtworzyć, maleje powoli albo przestaje maleć. (Dla warstw gęstych równanie brzmi $G = F_2 F_1$: to dowolny rozkład macierzy na czynniki.)
 #
-# Między obie warstwy wstawiamy funkcję aktywacji, która na początku jest identycznością, a potem uczy się nią nie być, czyli **aktywację parametryczną** (ang. *parametric activation*)
+# Między obie warstwy wstawiamy funkcję aktywacji, która na początku jest identycznością, a potem może się od niej w treningu oddalać, czyli **aktywację parametryczną** (ang. *parametric activation*)
 #
 # $$\varphi_a(x) = a x + (1 - a) \varphi(x), \qquad a = 1 \text{ na początku,}$$
 #
-# i tym razem $\varphi$ może być dowolna.
+# i tym razem $\varphi$ może być dowolna. (W PyTorchu filtry składa `conv_transpose2d`: każdy element $F_2$ kładzie kopię $F_1$, przesuniętą na swoje miejsce, a kopie się dodaje.)
 
 # %%
 show_source(compose, ParametricActivation)
@@ -188,9 +188,9 @@ table([(middle, 4 * 9 * middle, f"{residual:.1e}") for middle, residual in zip(c
       [t("channels between", "kanały pośrodku"), t("weights of each layer", "wagi każdej warstwy"), t("residual", "residuum")])
 
 # %% [markdown] lang="en"
-# Four channels in and out, kernels of 3 × 3: composed, two such kernels are 5 × 5, so $\tilde G$ has $4 \cdot 4 \cdot 25 = 400$ numbers. With 12 channels between, each layer has 432 weights, and the residual falls to rounding error. Below, the old layer can only be approximated.
+# Four channels in and out, kernels of 3 × 3: composed, two such kernels are 5 × 5, so $\tilde G$ has $4 \cdot 4 \cdot 25 = 400$ numbers. With 12 channels between, each layer has 432 weights, and the residual falls to rounding error. With fewer channels something is left after 20 rounds, although with 10 further rounds would help.
 #
-# One trap, on which working code was built more than once: *padding*. Give each of the two convolutions its own zero padding, and along the border of the picture they differ from the old one, because the zeros come in once more in the middle. Our `morph_depth` gives all the padding to the first.
+# One trap: *padding*. Give each of the two convolutions its own zero padding, and along the border of the picture they differ from the old one: the values in between that lie just outside the picture, mostly not zero, are replaced by zeros. Our `morph_depth` pads only the input of the first, but as far as both need it.
 #
 # ### Modules
 #
@@ -198,11 +198,11 @@ table([(middle, 4 * 9 * middle, f"{residual:.1e}") for middle, residual in zip(c
 #
 # $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ the composed kernel of all paths from the input to } u .$$
 #
-# Draw everything but the last edges at random, and the equation is linear in those.
+# The sum runs over the edges into the output, and $H_{\text{in}}$ is the identity. Draw everything but these last edges at random, and the equation is linear in them. In the figure the edges carry their kernel sizes.
 # %% [markdown] lang="pl"
-# Cztery kanały na wejściu i na wyjściu, filtry 3 × 3: złożenie dwóch takich ma 5 × 5, więc $\tilde G$ to $4 \cdot 4 \cdot 25 = 400$ liczb. Przy 12 kanałach pośrodku każda warstwa ma 432 wagi i residuum spada do błędu zaokrągleń. Przy mniejszej ich liczbie starą warstwę da się tylko przybliżyć.
+# Cztery kanały na wejściu i na wyjściu, filtry 3 × 3: złożenie dwóch takich ma 5 × 5, więc $\tilde G$ to $4 \cdot 4 \cdot 25 = 400$ liczb. Przy 12 kanałach pośrodku każda warstwa ma 432 wagi i residuum spada do błędu zaokrągleń. Przy mniejszej liczbie kanałów po 20 rundach coś jeszcze zostaje, choć przy 10 dalsze rundy by pomogły.
 #
-# I pułapka, w którą wpadał już niejeden kod: *dopełnianie zerami* (ang. *padding*). Jeśli każdy z dwóch splotów dopełnia swoje wejście osobno, to na brzegu obrazu liczą one co innego niż stary, bo pośrodku zera wchodzą jeszcze raz. Nasze `morph_depth` daje całe dopełnienie pierwszemu.
+# Uwaga na pułapkę: *dopełnianie zerami* (ang. *padding*). Jeśli każdy z dwóch splotów dopełnia swoje wejście osobno, to na brzegu obrazu liczą one co innego niż stary: wartości pośrednie tuż za brzegiem obrazu, na ogół różne od zera, zostają zastąpione zerami. Nasze `morph_depth` dopełnia tylko wejście pierwszego splotu, za to od razu tak szeroko, jak potrzebują oba.
 #
 # ### Moduły
 #
@@ -210,14 +210,14 @@ table([(middle, 4 * 9 * middle, f"{residual:.1e}") for middle, residual in zip(c
 #
 # $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ to złożony filtr wszystkich dróg od wejścia do } u .$$
 #
-# Wylosuj wszystko poza ostatnimi krawędziami, a względem nich równanie jest liniowe.
+# Suma obejmuje krawędzie prowadzące do wyjścia, a $H_{\text{in}}$ to identyczność. Wylosuj wszystko poza tymi ostatnimi krawędziami, a względem nich równanie jest liniowe. Na rysunku krawędzie są podpisane rozmiarami filtrów.
 
 # %%
-residual = [("in", "a", 1), ("a", "b", 3), ("b", "out", 1), ("in", "out", 3)]
+residual_block = [("in", "a", 1), ("a", "b", 3), ("b", "out", 1), ("in", "out", 3)]
 bridge = [("in", "a", 1), ("in", "b", 3), ("a", "b", 3), ("a", "out", 3), ("b", "out", 1)]
 places = {"in": (0, 0), "a": (1, 0.6), "b": (2, 0.6), "out": (3, 0)}
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.4))
-for ax, edges, heights in zip(axes, (residual, bridge), ({}, {"a": (1.5, 0.7), "b": (1.5, -0.7)})):
+for ax, edges, heights in zip(axes, (residual_block, bridge), ({}, {"a": (1.5, 0.7), "b": (1.5, -0.7)})):
     where = places | heights
     for start, end, kernel_size in edges:
         ax.annotate("", where[end], where[start], arrowprops={"arrowstyle": "-|>", "color": palette("blue"), "shrinkA": 14, "shrinkB": 14})
@@ -237,7 +237,7 @@ show(fig, alt=t("Two graphs from in to out. Simple: a path by way of a and b, an
 # %% [markdown] lang="pl"
 # ## Eksperyment
 #
-# Nauczyciel uczy się przez trzy epoki. Potem rośnie: wszędzie dwa razy szerszy, głębszy o dwa sploty, z większymi filtrami, przez morfizm, z całym mostkiem w miejsce warstwy. Obok stoi rozrost, który *nie* jest morfizmem: ta sama głębsza sieć, ale jej nowe warstwy są losowe, takie, jakie robi torch.
+# Nauczyciel uczy się przez trzy epoki. Potem rośnie: wszędzie dwa razy szerszy, głębszy o dwa sploty, z większymi filtrami, przez morfizm, z całym mostkiem w miejsce warstwy. Obok stoi powiększenie, które *nie* jest morfizmem: ta sama głębsza sieć, ale jej nowe warstwy są losowe, takie, jakie tworzy PyTorch.
 
 # %%
 def accuracy(network):
@@ -299,7 +299,7 @@ grow = {
 
 # %% tags=["predict"]
 guess = Prediction(
-    ("The teacher is right on about 94 % of the test digits. How many does the network with two random layers get right, before it learns?", "Nauczyciel odpowiada dobrze na około 94 % cyfr testowych. Na ile odpowie dobrze sieć z dwiema losowymi warstwami, zanim zacznie się uczyć?"),
+    ("The teacher is right on about 94 % of the test digits. How many does the network with two random layers get right, before it learns?", "Nauczyciel rozpoznaje około 94 % cyfr testowych. Ile procent rozpozna sieć z dwiema losowymi warstwami, zanim zacznie się uczyć?"),
     low=0, high=100, unit="%",
 )
 guess
@@ -327,26 +327,26 @@ table([(t("teacher"), parameters(teacher), "–", "–", f"{teacher_curve[-1]:.1
 guess.compare(100 * at_growth[t("random layers", "losowe warstwy")])
 
 # %% [markdown] lang="en"
-# Every morphism changes the outputs by rounding errors only, and no answer with them, up to four times the parameters. Random layers wipe out what was learned, although every trained weight is still there.
+# In evaluation mode every morphism changes the outputs by rounding errors only, and no answer with them, up to four times the parameters. Random layers wipe out what was learned, although every trained weight is still there.
 #
-# Deepening without statistics is exact in evaluation mode, and off in training mode, as computed above: such a network begins to learn with a jolt, from which it recovers within some tens of batches. With the statistics of a batch the function is kept on that batch, and changes little on others.
+# Deepening without statistics is exact in evaluation mode, and off in training mode, as computed above: when such a network begins to train, it computes something else (in the record it loses half a point, and has it back within twenty batches). With the statistics of a batch the function is kept on that batch, and changes little on others.
 #
 # ### Learning on
 #
-# Now the grown networks learn, beside the teacher, who also learns on, and beside networks of the large shapes from scratch. Three teachers, with three splits into batches; bands are 95 % intervals.
+# Now the grown networks learn, and beside them the teacher itself and a wide network from scratch. When we widen, the incoming weights of the copies get a little noise (0.1 standard deviations of the layer's weights); what it is for will be seen in the part “When it fails”. The function is then preserved only nearly. Three teachers, each with another order of batches; bands are 95 % intervals.
 # %% [markdown] lang="pl"
-# Każdy morfizm zmienia wyjścia tylko o błąd zaokrągleń i nie zmienia przy tym żadnej odpowiedzi, choć parametrów bywa nawet cztery razy więcej. Losowe warstwy niszczą to, czego sieć się nauczyła, mimo że wszystkie wytrenowane wagi wciąż w niej są.
+# W trybie ewaluacji każdy morfizm zmienia wyjścia tylko o błąd zaokrągleń i nie zmienia przy tym żadnej odpowiedzi, choć parametrów bywa nawet cztery razy więcej. Losowe warstwy niszczą to, czego sieć się nauczyła, mimo że wszystkie wytrenowane wagi wciąż w niej są.
 #
-# Pogłębienie bez statystyk jest dokładne w trybie ewaluacji, a w trybie treningu nie, zgodnie z rachunkiem powyżej: taka sieć zaczyna naukę od wstrząsu, z którego wychodzi po kilkudziesięciu paczkach. Ze statystykami paczki funkcja jest na tej paczce zachowana, a na innych mało się zmienia.
+# Pogłębienie bez statystyk jest dokładne w trybie ewaluacji, a w trybie treningu nie, zgodnie z rachunkiem powyżej: gdy taka sieć zaczyna się uczyć, liczy co innego (w zapisie traci pół punktu i odrabia to w niespełna dwadzieścia paczek). Ze statystykami paczki funkcja jest na tej paczce zachowana, a na innych mało się zmienia.
 #
-# ### Nauka trwa dalej
+# ### Dalsze uczenie
 #
-# Teraz wyrośnięte sieci uczą się dalej, a obok nich także nauczyciel oraz sieci o dużych kształtach trenowane od zera. Trzech nauczycieli, trzy podziały na paczki; pasma to przedziały ufności 95 %.
+# Teraz powiększone sieci uczą się dalej, a obok nich sam nauczyciel i szeroka sieć trenowana od zera. Przy poszerzaniu wagi wejściowe kopii dostają odrobinę szumu (0,1 odchylenia standardowego wag warstwy); po co, okaże się w części „Kiedy to zawodzi”. Funkcja jest wtedy zachowana tylko w przybliżeniu. Trzech nauczycieli, każdy z inną kolejnością paczek; pasma to przedziały ufności 95 %.
 
 # %% tags=["predict"]
 lead = Prediction(
     ("After one more epoch (63 mini-batches), how far ahead of the wide network from scratch is the widened one?", "O ile poszerzona sieć wyprzedza po jednej dodatkowej epoce (63 minipaczki) szeroką sieć trenowaną od zera?"),
-    low=0, high=50, unit=("points", "punktów"),
+    low=0, high=50, unit=("points", "pkt"),
 )
 lead
 
@@ -359,11 +359,11 @@ for seed in range(3 * SEED, 3 * SEED + 3):
         runs[name].append(learn(network, 2, seed + 1))
 batches = np.arange(0, 9 * len(runs["wider"][0]), 9)
 after_one = {name: 100 * np.array(curves)[:, batches.searchsorted(63)] for name, curves in runs.items()}
-told = {"teacher": t("teacher, trained on", "nauczyciel, uczony dalej"), "wider": t("wider", "szersza"), "deeper": t("deeper", "głębsza"), "wide from scratch": t("wide, from scratch", "szeroka, od zera")}
+told = {"teacher": t("teacher, trained on", "nauczyciel, uczony dalej"), "wider": t("wider, noise 0.1", "szersza, szum 0,1"), "deeper": t("deeper", "głębsza"), "wide from scratch": t("wide, from scratch", "szeroka, od zera")}
 fig, ax = plt.subplots(figsize=(7.5, 3.8))
 for (name, curves), colour in zip(runs.items(), ("grey", "blue", "green", "red")):
     band(ax, batches, 100 * np.array(curves), told[name], colour)
-ax.set(xlabel=t("mini-batches after the growth", "minipaczki po rozroście"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(70, 98))
+ax.set(xlabel=t("mini-batches after the growth", "minipaczki po powiększeniu"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(70, 98))
 ax.legend(loc="lower right")
 show(fig, alt=t("Accuracy against mini-batches. The wider and the deeper network begin where the teacher stands and rise slowly; the one from scratch comes up from far below and is a point or so behind at the end.",
                 "Dokładność względem minipaczek. Sieć szersza i głębsza zaczynają tam, gdzie stoi nauczyciel, i powoli rosną; trenowana od zera nadchodzi z daleka od dołu i na końcu traci około punktu."))
@@ -372,13 +372,13 @@ lead.compare(float((after_one["wider"] - after_one["wide from scratch"]).mean())
 # %% [markdown] lang="en"
 # The head start is large and certain, and soon nearly used up. Ten seeds and five epochs, from the record; left as seen by someone who *has* the teacher, right with the teacher's own 189 mini-batches counted.
 # %% [markdown] lang="pl"
-# Przewaga na starcie jest duża i pewna, a wkrótce prawie zużyta. Dziesięć ziaren losowości i pięć epok, z zapisu; po lewej oczami kogoś, kto nauczyciela *już ma*, po prawej z doliczonymi 189 minipaczkami samego nauczyciela.
+# Przewaga na starcie jest duża i pewna, ale szybko prawie znika. Niżej dziesięć ziaren losowości i pięć epok, z zapisu: po lewej tak, jak widzi to ktoś, kto nauczyciela *już ma*, po prawej z doliczonymi 189 minipaczkami samego nauczyciela.
 
 # %%
 record = recorded("growing_networks")
 good, x = record.results["good"], np.array(record.results["batches"])
 paid = record.results["teachers"]["good"]["batches"][-1]
-shown = {"teacher, trained on": (told["teacher"], "grey"), "wider, noise": (told["wider"], "blue"), "deeper": (told["deeper"], "green"),
+shown = {"teacher, trained on": (told["teacher"], "grey"), "wider, noise": (t("wider, noise 0.3", "szersza, szum 0,3"), "blue"), "deeper": (told["deeper"], "green"),
          "wide from scratch": (told["wide from scratch"], "red"), "deep from scratch": (t("deep, from scratch", "głęboka, od zera"), "orange")}
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
 for ax, counted in zip(axes, (0, paid)):
@@ -389,34 +389,38 @@ for ax, counted in zip(axes, (0, paid)):
 axes[0].set(ylabel=t("accuracy (%)", "dokładność (%)"), title=t("the teacher was there", "nauczyciel już był"))
 axes[1].set_title(t("the teacher's batches counted", "z paczkami nauczyciela"))
 axes[1].legend(loc="lower right", fontsize=9)
-show(fig, alt=t("Left, grown networks begin at 94 percent and those from scratch reach them after two to four epochs. Right, shifted by the teacher's batches, the wide network from scratch is level with the grown ones or ahead.",
-                "Po lewej wyrośnięte sieci zaczynają od 94 procent, a trenowane od zera doganiają je po dwóch do czterech epokach. Po prawej, po przesunięciu o paczki nauczyciela, szeroka sieć od zera jest na równi z wyrośniętymi albo przed nimi."))
+show(fig, alt=t("Left, grown networks begin at 94 percent and those from scratch reach this level after two epochs or so. Right, shifted by the teacher's batches, the wide network from scratch is level with the grown ones or ahead.",
+                "Po lewej powiększone sieci zaczynają od 94 procent, a trenowane od zera dochodzą do tego poziomu po mniej więcej dwóch epokach. Po prawej, po przesunięciu o paczki nauczyciela, szeroka sieć od zera jest na równi z powiększonymi albo przed nimi."))
 ends = {name: 100 * np.array(good[name]["curve"])[:, -1] for name in good}
 early = {name: 100 * np.array(good[name]["curve"])[:, 1] for name in good}
 names = {"teacher, trained on": told["teacher"], "wider": t("wider, no noise", "szersza, bez szumu"), "wider, noise": t("wider, noise 0.3", "szersza, szum 0,3"), "morphed wider": t("wider by a morphism", "szersza przez morfizm"),
          "wide from scratch": told["wide from scratch"], "random padding": t("wide, random around the old weights", "szeroka, losowe wagi wokół starych"), "deeper": told["deeper"], "morphed deeper": t("deeper by a morphism", "głębsza przez morfizm"),
          "random layer": t("deeper, random layers", "głębsza, losowe warstwy"), "deep from scratch": t("deep, from scratch", "głęboka, od zera"), "larger kernels": t("larger kernels", "większe filtry")}
 table([(label, f"{100 * np.mean([c[0] for c in good[name]['curve']]):.1f}", f"{early[name].mean():.1f}", f"{ends[name].mean():.1f}") for name, label in names.items()],
-      [t("accuracy (%)", "dokładność (%)"), t("at growth", "przy rozroście"), t("after 9 batches", "po 9 paczkach"), t("after 5 epochs", "po 5 epokach")])
+      [t("accuracy (%)", "dokładność (%)"), t("at growth", "przy powiększeniu"), t("after 9 batches", "po 9 paczkach"), t("after 5 epochs", "po 5 epokach")])
 record.note()
 
 # %% [markdown] lang="en"
-# Read the last column first: after five epochs hardly anything separates them. What growing buys is **time, not quality**, and only if the small network exists already. In Chen et al. the gain was the same in kind: Inception networks on ImageNet that had been widened or deepened reached a given accuracy with much less training than those from scratch. There an experiment takes weeks; in ours it takes seconds, so that we can afford ten seeds, and the digits are easy.
+# Read the last column first: after five epochs hardly anything separates them. What growing buys is **time, not quality**, and only if the small network exists already. (We count mini-batches; those of the small teacher are cheaper, so in seconds the bill would be kinder to growing.) Compare also with the teacher who simply learned on: copies, noisy or not, gained nothing over it; fresh channels and new layers gained about half a point. Room must also be filled.
+#
+# After nine batches nearly all are a little worse than at the start, the teacher not excepted: Adam begins anew, without memory and at the full learning rate. In Chen et al. the gain was the same in kind: Inception networks on ImageNet that had been widened or deepened reached a given accuracy with much less training than those from scratch. There an experiment takes weeks; in ours it takes seconds, so that we can afford ten seeds, and the digits are easy.
 #
 # Also look at “random around the old weights”: the accuracy hardly falls, although this is no morphism, and it ends no lower. Torch's small first weights keep the random part quiet, and it brings new material. That is luck, not a law, as the random layers show.
 # %% [markdown] lang="pl"
-# Zacznij od ostatniej kolumny: po pięciu epokach prawie nic ich nie różni. Rozrost kupuje **czas, a nie jakość**, i to tylko wtedy, gdy mała sieć już istnieje. U Chena i in. zysk był tego samego rodzaju: poszerzone albo pogłębione sieci Inception na zbiorze ImageNet osiągały daną dokładność po znacznie krótszym treningu niż te od zera. Tam eksperyment trwa tygodnie; nasz trwa sekundy, więc stać nas na dziesięć ziaren, za to cyfry są łatwe.
+# Zacznij od ostatniej kolumny: po pięciu epokach prawie nic ich nie różni. Powiększanie oszczędza **czas, ale nie poprawia jakości**, i to tylko wtedy, gdy mała sieć już istnieje. (Liczymy minipaczki, a te u małego nauczyciela są tańsze; w sekundach rachunek wypadłby dla powiększania korzystniej.) Porównaj też z nauczycielem, który po prostu uczył się dalej: kopie, z szumem czy bez, nie dały nad nim przewagi; świeże kanały i nowe warstwy dały około pół punktu. Większe miejsce trzeba jeszcze umieć zapełnić.
+#
+# Po dziewięciu paczkach prawie wszystkie są odrobinę gorsze niż na starcie, nauczyciela nie wyłączając: Adam zaczyna od nowa, bez pamięci i z pełnym współczynnikiem uczenia. U Chena i in. zysk był tego samego rodzaju: poszerzone albo pogłębione sieci Inception na zbiorze ImageNet osiągały daną dokładność po znacznie krótszym treningu niż te od zera. Tam eksperyment trwa tygodnie; nasz trwa sekundy, więc stać nas na dziesięć ziaren, za to cyfry są łatwe.
 #
 # Spójrz też na „losowe wagi wokół starych”: dokładność prawie nie spada, choć to nie jest morfizm, a na końcu nie jest niższa. Małe początkowe wagi z biblioteki torch sprawiają, że losowa część jest cicha, a wnosi nowy materiał. To szczęście, a nie prawo, jak pokazują losowe warstwy.
 
 # %% [markdown] lang="en"
 # ## Explore
 #
-# Tick how the teacher grows. The bars show the accuracy at the moment of growth and after half an epoch more; the title tells the distance and the number of parameters. When does it fall?
+# Tick how the teacher grows. The bars show the accuracy at the moment of growth and after half an epoch more; the title tells the distance and the number of parameters. Morphisms, in any combination, change nothing. What does noise do, of 0.3 and of 2 standard deviations?
 # %% [markdown] lang="pl"
 # ## Zbadaj
 #
-# Zaznacz, jak ma urosnąć nauczyciel. Słupki pokazują dokładność w chwili rozrostu i po dalszej połowie epoki; tytuł mówi, jaka jest odległość i ile jest parametrów. Kiedy dokładność spada?
+# Zaznacz, jak ma urosnąć nauczyciel. Słupki pokazują dokładność w chwili powiększenia i po dalszej połowie epoki; tytuł mówi, jaka jest odległość i ile jest parametrów. Morfizmy, w każdym połączeniu, niczego nie zmieniają. A co robi szum, 0,3 i 2 odchylenia standardowe?
 
 # %% tags=["widget"]
 def grown_by(network, wide, deep, kernels, noise):
@@ -437,9 +441,9 @@ def growth(wide, deep, kernels, noise):
     fig, ax = plt.subplots(figsize=(6.5, 2.6))
     bars = ax.barh([2, 1, 0], [100 * teacher_curve[-1], 100 * first, 100 * later], color=[palette(c) for c in ("grey", "sky", "blue")])
     ax.bar_label(bars, fmt="%.1f", padding=3)
-    ax.set(xlim=(0, 110), xlabel=t("accuracy (%)", "dokładność (%)"), yticks=[2, 1, 0], yticklabels=[t("teacher"), t("at growth", "przy rozroście"), t("after 31 batches", "po 31 paczkach")])
+    ax.set(xlim=(0, 110), xlabel=t("accuracy (%)", "dokładność (%)"), yticks=[2, 1, 0], yticklabels=[t("teacher"), t("at growth", "przy powiększeniu"), t("after 31 batches", "po 31 paczkach")])
     ax.set_title(t(f"distance {distance:.0e}, {count:,} parameters", f"odległość {distance:.0e}, parametry: {count:,}".replace(",", " ").replace("  ", ", ")), fontsize=10)
-    return fig, t(f"Accuracy of the teacher, at growth {first:.0%} and after 31 batches {later:.0%}; distance {distance:.0e}.", f"Dokładność nauczyciela, przy rozroście {first:.0%} i po 31 paczkach {later:.0%}; odległość {distance:.0e}.")
+    return fig, t(f"Accuracy of the teacher, at growth {first:.0%} and after 31 batches {later:.0%}; distance {distance:.0e}.", f"Dokładność nauczyciela, przy powiększeniu {first:.0%} i po 31 paczkach {later:.0%}; odległość {distance:.0e}.")
 
 
 explore(growth, wide=widgets.Checkbox(value=True, description=t("wider", "szersza")), deep=widgets.Checkbox(description=t("deeper", "głębsza")),
@@ -457,7 +461,7 @@ explore(growth, wide=widgets.Checkbox(value=True, description=t("wider", "szersz
 #
 # The same gradient moves both in the same way, at every step: **they stay the same unit**, paid for twice. A little noise on the copies' incoming weights breaks the tie. (The bakers, too, must differ before they can specialise.)
 # %% [markdown] lang="pl"
-# ## Kiedy zawodzi
+# ## Kiedy to zawodzi
 #
 # ### Kopie, które zostają kopiami
 #
@@ -465,7 +469,7 @@ explore(growth, wide=widgets.Checkbox(value=True, description=t("wider", "szersz
 #
 # $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
 #
-# Ten sam gradient przesuwa obie tak samo, w każdym kroku: **pozostają tym samym neuronem**, za który płacimy podwójnie. Odrobina szumu w wagach wejściowych kopii rozstrzyga ten remis. (Piekarze też muszą się czymś różnić, zanim zaczną się specjalizować.)
+# Ten sam gradient przesuwa oba tak samo, w każdym kroku: **pozostają tym samym neuronem**, za który płacimy podwójnie. Odrobina szumu w wagach wejściowych kopii łamie tę symetrię. (Piekarze też muszą się czymś różnić, zanim zaczną się specjalizować.)
 
 # %%
 def apart(network, mapping):
@@ -510,39 +514,39 @@ tanh = {name: function_distance(smooth, network, test[0][:200]) for name, networ
 table([(name, f"{distance:.0e}", f"{accuracy(broken[name]):.1%}") for name, distance in tanh.items()], [t("inserted", "wstawiono"), t("distance"), t("accuracy")])
 
 # %% [markdown] lang="en"
-# The outputs change, though hardly an answer does: tanh flattens what the head sees, and the largest output mostly stays the largest. Three such layers would do more. The parametric activation changes nothing.
+# The outputs change, though hardly an answer does: tanh flattens what the head sees, and the largest output mostly stays the largest. The parametric activation changes nothing.
 #
 # ### A teacher that was too small
 #
-# Four times fewer channels, eight epochs, no more progress to speak of. It grows to the same size as our first teacher, and learns on. (From the record.)
+# Four times fewer channels and units, and after eight epochs still well behind our first teacher; each further epoch brings a point at most. It grows to that teacher's size, and learns on. (From the record.)
 # %% [markdown] lang="pl"
-# Wyjścia się zmieniają, choć odpowiedzi prawie nie: tangens spłaszcza to, co widzi głowica, a największe wyjście zwykle pozostaje największe. Trzy takie warstwy zaszkodziłyby bardziej. Aktywacja parametryczna nie zmienia niczego.
+# Wyjścia się zmieniają, choć odpowiedzi prawie nie: tangens spłaszcza to, co widzi głowica, a największe wyjście zwykle pozostaje największe. Aktywacja parametryczna nie zmienia niczego.
 #
 # ### Nauczyciel, który był za mały
 #
-# Cztery razy mniej kanałów, osiem epok, postępów już prawie nie ma. Rośnie do rozmiaru naszego pierwszego nauczyciela i uczy się dalej. (Z zapisu.)
+# Cztery razy mniej kanałów i neuronów, a po ośmiu epokach wciąż daleko do naszego pierwszego nauczyciela; każda następna daje już najwyżej około punktu. Rośnie do rozmiaru tamtego i uczy się dalej. (Z zapisu.)
 
 # %%
 small, (fig, ax) = record.results["small"], plt.subplots(figsize=(7.5, 3.8))
 heirs = {"teacher, trained on": (told["teacher"], "grey"), "wider": (names["wider"], "sky"), "wider, noise": (names["wider, noise"], "blue"), "morphed wider": (names["morphed wider"], "green"), "wide from scratch": (told["wide from scratch"], "red")}
 for name, (label, colour) in heirs.items():
     band(ax, x, 100 * np.array(small[name]["curve"]), label, colour)
-ax.set(xlabel=t("mini-batches after the growth", "minipaczki po rozroście"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(80, 98))
+ax.set(xlabel=t("mini-batches after the growth", "minipaczki po powiększeniu"), ylabel=t("accuracy (%)", "dokładność (%)"), ylim=(80, 98))
 ax.legend(loc="lower right", fontsize=9)
-show(fig, alt=t("A small teacher's descendants begin near 90 percent and rise slowly; the network from scratch passes all of them within two or three epochs and stays above.", "Potomkowie małego nauczyciela zaczynają blisko 90 procent i rosną powoli; sieć trenowana od zera wyprzedza ich w ciągu dwóch, trzech epok i zostaje wyżej."))
+show(fig, alt=t("A small teacher's descendants begin near 88 percent and rise slowly; the network from scratch passes the copies after about one and a half epochs and stays above them; the one grown by a morphism stays level with it.", "Potomkowie małego nauczyciela zaczynają blisko 88 procent i rosną powoli; sieć trenowana od zera wyprzedza kopie po około półtorej epoki i zostaje wyżej, a powiększona przez morfizm idzie z nią prawie równo."))
 
 # %% [markdown] lang="en"
-# Here the inheritance is a burden. What the small network had to squeeze into two channels, the grown one still computes that way; copies, even noisy ones, have to unlearn it first. New random channels (*by a morphism*) bring fresh material and help more than copies, and the network that owes nothing to anyone wins. **Grow a network that is good for its size, not one that was at its end.**
+# Here the inheritance is a burden. What the small network had to squeeze into two channels, the grown one still computes that way; copies, even noisy ones, have to unlearn it first, and stay clearly behind the network that has inherited nothing. New random channels (*by a morphism*) bring fresh material and keep up with it. **Grow a network that is good for its size, not one whose size forced bad features on it.**
 #
 # ## In robotics
 #
 # A robot gets a new sensor: a depth camera beside the grey one. Must its network start again? Give the first layer one more input channel with weights of zero: not a single output changes, whatever the new sensor says, and learning decides what it is good for.
 # %% [markdown] lang="pl"
-# Tutaj dziedzictwo jest ciężarem. To, co mała sieć musiała wcisnąć w dwa kanały, wyrośnięta nadal liczy w ten sam sposób; kopie, nawet zaszumione, muszą się tego najpierw oduczyć. Nowe losowe kanały (*przez morfizm*) wnoszą świeży materiał i pomagają bardziej niż kopie, a wygrywa sieć, która nikomu nic nie jest winna. **Powiększaj sieć dobrą jak na swój rozmiar, a nie taką, która była u kresu możliwości.**
+# Tutaj dziedzictwo jest ciężarem. To, co mała sieć musiała wcisnąć w dwa kanały, powiększona nadal liczy w ten sam sposób; kopie, nawet zaszumione, muszą się tego najpierw oduczyć i wyraźnie przegrywają z siecią, która niczego nie odziedziczyła. Nowe losowe kanały (*przez morfizm*) wnoszą świeży materiał i dotrzymują jej kroku. **Powiększaj sieć, która jest dobra jak na swój rozmiar, a nie taką, której rozmiar narzucił złe cechy.**
 #
 # ## W robotyce
 #
-# Robot dostaje nowy czujnik: kamerę głębi obok szarej. Czy jego sieć musi zaczynać od nowa? Daj pierwszej warstwie jeszcze jeden kanał wejściowy o wagach zero: nie zmieni się ani jedno wyjście, cokolwiek nowy czujnik powie, a do czego się przyda, rozstrzygnie nauka.
+# Robot dostaje nowy czujnik: kamerę głębi obok zwykłej, w odcieniach szarości. Czy jego sieć musi zaczynać od nowa? Daj pierwszej warstwie jeszcze jeden kanał wejściowy o wagach zero: nie zmieni się ani jedno wyjście, cokolwiek nowy czujnik powie, a do czego się przyda, pokaże dalsze uczenie.
 
 # %%
 two_sensors = copy.deepcopy(teacher).eval()
@@ -552,13 +556,13 @@ with torch.no_grad():
 print(t(f"change of the outputs by a second sensor, pure noise: {change:.0e}", f"zmiana wyjść przez drugi czujnik, czysty szum: {change:.0e}"))
 
 # %% [markdown] lang="en"
-# That is how OpenAI Five, which played Dota 2, lived through ten months of changes to game, observations and network: before each change a *surgery* kept the policy's function (Berner et al. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). The authors also report the other side: afterwards they trained once more from scratch, with the final setting, and got a stronger policy with a fraction of the computation. Growing keeps a system alive while it develops; whoever knows in the end what he wants can do better with a fresh start.
+# That is how OpenAI Five, which played Dota 2, lived through ten months of changes to game, observations and network: at each change of network or observations a *surgery* kept what the policy computed (Berner et al. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). The authors also report the other side: afterwards they trained once more from scratch, with the final setting, and got a stronger policy with a fraction of the computation. Growing keeps a system alive while it develops; whoever knows in the end what he wants can do better with a fresh start.
 #
-# Architecture search uses morphisms for the same reason: thousands of candidates need not be trained from zero if each grows out of its predecessor (Cai et al. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
+# Architecture search uses function-preserving transformations for the same reason: a candidate need not be trained from zero if it grows out of its predecessor (Cai et al. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
 # %% [markdown] lang="pl"
-# Tak przez dziesięć miesięcy zmian w grze, obserwacjach i sieci przetrwał OpenAI Five, grający w Dota 2: przed każdą zmianą *operacja chirurgiczna* (ang. *surgery*) zachowywała funkcję polityki (Berner i in. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). Autorzy pokazują też drugą stronę: potem trenowali jeszcze raz, od zera, w ostatecznych ustawieniach, i za ułamek obliczeń dostali silniejszą politykę. Rozrost utrzymuje system przy życiu, dopóki się rozwija; kto na koniec już wie, czego chce, może więcej zyskać, zaczynając od nowa.
+# Tak przez dziesięć miesięcy zmian w grze, obserwacjach i sieci przetrwał OpenAI Five, grający w Dotę 2: przy każdej zmianie sieci lub obserwacji *operacja chirurgiczna* (ang. *surgery*) zachowywała to, co liczyła polityka (Berner i in. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). Autorzy pokazują też drugą stronę: na koniec wytrenowali system jeszcze raz od zera, w ostatecznych ustawieniach, i małym ułamkiem obliczeń uzyskali silniejszą politykę. Powiększanie utrzymuje system przy życiu, dopóki się rozwija; kto na koniec już wie, czego chce, może więcej zyskać, zaczynając od nowa.
 #
-# Z tego samego powodu morfizmów używa się w wyszukiwaniu architektur: tysięcy kandydatów nie trzeba trenować od zera, jeśli każdy wyrasta z poprzednika (Cai i in. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
+# Z tego samego powodu przekształceń zachowujących funkcję używa się w wyszukiwaniu architektur: kandydata nie trzeba trenować od zera, jeśli wyrasta z poprzednika (Cai i in. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -567,7 +571,7 @@ print(t(f"change of the outputs by a second sensor, pure noise: {change:.0e}", f
 # %% [markdown] lang="pl"
 # ## Ćwiczenia
 #
-# **1. Szersza para warstw.** Dwie warstwy liniowe liczą $y = W_2\, \varphi(W_1 x + b_1)$: wiersz `W1` i element `b1` tworzą neuron, a kolumna `W2` mówi, co z niego słychać. `mapping` podaje dla każdego neuronu szerszej warstwy numer starego neuronu, który ten kopiuje; na początku stoją same stare neurony: 0, 1, 2, … Zwróć nowe `W1`, `b1` i `W2`, takie że $y$ się nie zmienia, a wszystkie kopie neuronu dzielą się po równo jego wagą wychodzącą. Nie używaj funkcji z pakietu.
+# **1. Szersza para warstw.** Dwie warstwy liniowe liczą $y = W_2\, \varphi(W_1 x + b_1)$: wiersz `W1` i element `b1` tworzą neuron, a kolumna `W2` mówi, co z niego słychać. `mapping` podaje dla każdego neuronu szerszej warstwy numer starego neuronu, który ten kopiuje; na początku stoją same stare neurony: 0, 1, 2, … Zwróć nowe `W1`, `b1` i `W2`, takie że $y$ się nie zmienia, a wszystkie kopie neuronu dzielą się po równo jego wagą wyjściową. Nie używaj funkcji z pakietu.
 
 # %% tags=["exercise"]
 def widen_pair(W1, b1, W2, mapping):
@@ -577,7 +581,7 @@ def widen_pair(W1, b1, W2, mapping):
 # %% [markdown] lang="en" tags=["hint"]
 # What goes into a unit is copied: `W1[mapping]`, `b1[mapping]`. What comes out of it is copied and divided: `mapping.bincount()` counts the copies of each *old* unit, and `[mapping]` behind it gives that number to each new one.
 # %% [markdown] lang="pl" tags=["hint"]
-# To, co wchodzi do neuronu, kopiuje się: `W1[mapping]`, `b1[mapping]`. To, co z niego wychodzi, kopiuje się i dzieli: `mapping.bincount()` liczy kopie każdego *starego* neuronu, a `[mapping]` za tym przypisuje tę liczbę każdemu nowemu.
+# To, co wchodzi do neuronu, kopiuje się: `W1[mapping]`, `b1[mapping]`. To, co z niego wychodzi, kopiuje się i dzieli: `mapping.bincount()` liczy kopie każdego *starego* neuronu, a dopisane na końcu `[mapping]` przypisuje tę liczbę każdemu nowemu.
 
 # %% tags=["check"]
 check("widen_pair", widen_pair)
@@ -602,7 +606,7 @@ def compose_1d(first, second):
 # %% [markdown] lang="en" tags=["hint"]
 # Put the one formula into the other: $y_n = \sum_t \sum_s g_t f_s\, x_{n+s+t}$. Which products stand before $x_{n+u}$? Those with $s + t = u$. Two loops will do: start with zeros, and add each product at its place.
 # %% [markdown] lang="pl" tags=["hint"]
-# Podstaw jeden wzór do drugiego: $y_n = \sum_t \sum_s g_t f_s\, x_{n+s+t}$. Które iloczyny stoją przy $x_{n+u}$? Te, w których $s + t = u$. Wystarczą dwie pętle: zacznij od zer i dodaj każdy iloczyn w jego miejscu.
+# Podstaw jeden wzór do drugiego: $y_n = \sum_t \sum_s g_t f_s\, x_{n+s+t}$. Które iloczyny stoją przy $x_{n+u}$? Te, w których $s + t = u$. Wystarczą dwie pętle: zacznij od zer i dodaj każdy iloczyn w odpowiednim miejscu.
 
 # %% tags=["check"]
 check("compose_1d", compose_1d)
@@ -624,14 +628,14 @@ def compose_1d(first, second):
 # %% tags=["quiz"]
 quiz(
     Quiz(
-        t("A unit has been copied twice, so that there are three of it. Why is its outgoing weight divided by 3?", "Neuron skopiowano dwa razy, są więc teraz trzy takie same. Dlaczego jego wagę wychodzącą dzieli się przez 3?"),
+        t("A unit has been copied twice, so that there are three of it. Why is its outgoing weight divided by 3?", "Neuron skopiowano dwa razy, są więc teraz trzy takie same. Dlaczego jego wagi wyjściowe dzieli się przez 3?"),
         [
             (t("So that the weights stay small, which is a kind of regularisation.", "Żeby wagi pozostały małe, co jest rodzajem regularyzacji."), False,
              t("That the weights get smaller is a side effect; what counts is the sum that the next layer forms.", "To, że wagi maleją, jest skutkiem ubocznym; liczy się suma, którą tworzy następna warstwa.")),
             (t("The next layer adds up all three; only so is the sum what it was.", "Następna warstwa dodaje wszystkie trzy; tylko tak suma będzie taka jak przedtem."), True,
              t("Yes: three times a third of the weight, times the same activation.", "Tak: trzy razy jedna trzecia wagi, razy ta sama aktywacja.")),
             (t("Each of the three hears only a third of the input.", "Każdy z trzech słyszy tylko jedną trzecią wejścia."), False,
-             t("Each hears all of it: the incoming weights are copied as they are, because the activation is not linear.", "Każdy słyszy całość: wagi wchodzące kopiuje się bez zmian, bo aktywacja nie jest liniowa.")),
+             t("Each hears all of it: the incoming weights are copied as they are, because the activation is not linear.", "Każdy słyszy całość: wagi wejściowe kopiuje się bez zmian, bo aktywacja nie jest liniowa.")),
         ],
     ),
     Quiz(
@@ -641,12 +645,12 @@ quiz(
              t("The matrix does not, but tanh comes twice, and $\\tanh(\\tanh x) \\neq \\tanh x$ unless $x = 0$. With ReLU it would be right.", "Macierz nie, ale tanh działa dwa razy, a $\\tanh(\\tanh x) \\neq \\tanh x$, chyba że $x = 0$. Z ReLU byłoby dobrze.")),
             (t("Multiply the identity matrix by a suitable number.", "Pomnożyć macierz jednostkową przez odpowiednią liczbę."), False,
              t("No number $c$ makes $\\tanh(c \\tanh x) = \\tanh x$ for all $x$: the left-hand side is another curve.", "Żadna liczba $c$ nie sprawi, że $\\tanh(c \\tanh x) = \\tanh x$ dla każdego $x$: po lewej stronie stoi inna krzywa.")),
-            (t("Let the new activation start as the identity, and learn how much of tanh it takes.", "Nowa aktywacja ma zacząć jako identyczność i uczyć się, ile wziąć z tanh."), True,
+            (t("Let the new activation start as the identity, and learn how much of tanh it takes.", "Sprawić, żeby nowa aktywacja zaczynała jako identyczność i uczyła się, ile wziąć z tanh."), True,
              t("Yes: $a\\, x + (1 - a) \\tanh x$ with $a = 1$ at the start, the parametric activation.", "Tak: $a\\, x + (1 - a) \\tanh x$, gdzie na początku $a = 1$, czyli aktywacja parametryczna.")),
         ],
     ),
     Quiz(
-        t("A unit and its copy have the same incoming weights and the same outgoing weights. You train on, without noise and without dropout. What becomes of them?", "Neuron i jego kopia mają te same wagi wchodzące i te same wychodzące. Trenujesz dalej, bez szumu i bez dropoutu. Co się z nimi stanie?"),
+        t("A unit and its copy have the same incoming weights and the same outgoing weights. You train on, without noise and without dropout. What becomes of them?", "Neuron i jego kopia mają te same wagi wejściowe i te same wyjściowe. Trenujesz dalej, bez szumu i bez dropoutu. Co się z nimi stanie?"),
         [
             (t("They drift apart by themselves, because the batches are random.", "Same się rozejdą, bo paczki są losowe."), False,
              t("Every batch is random, but the same for both: it pushes both in the same direction.", "Każda paczka jest losowa, ale dla obu ta sama: popycha oba w tę samą stronę.")),
@@ -657,13 +661,13 @@ quiz(
         ],
     ),
     Quiz(
-        t("A network has grown out of a trained one and starts where that ended; a network of the same size, from scratch, starts by guessing. What makes the comparison fair?", "Sieć wyrosła z wytrenowanej i zaczyna tam, gdzie tamta skończyła; sieć tej samej wielkości trenowana od zera zaczyna od zgadywania. Co czyni porównanie uczciwym?"),
+        t("A network has grown out of a trained one and starts where that ended; a network of the same size, from scratch, starts by guessing. When is such a comparison fair?", "Sieć wyrosła z wytrenowanej i zaczyna tam, gdzie tamta skończyła; sieć tej samej wielkości trenowana od zera zaczyna od zgadywania. Kiedy takie porównanie jest uczciwe?"),
         [
-            (t("Nothing is missing: the grown one starts so far ahead that it stays ahead.", "Niczego nie brakuje: sieć, która wyrosła, zaczyna tak daleko z przodu, że tam zostanie."), False,
+            (t("It is already: the grown one starts so far ahead that it stays ahead.", "Już jest: sieć powiększona zaczyna z taką przewagą, że ją utrzyma."), False,
              t("A head start says nothing about the end. The other one catches up, and may overtake: see the curves.", "Przewaga na starcie nie mówi nic o mecie. Druga sieć dogania, a bywa, że wyprzedza: spójrz na krzywe.")),
-            (t("Equally many epochs for both, from the moment of growth.", "Tyle samo epok dla obu, licząc od chwili powiększenia."), False,
+            (t("When both learn for equally many epochs, from the moment of growth.", "Gdy obie uczą się przez tyle samo epok, licząc od chwili powiększenia."), False,
              t("So the grown network gets the epochs of its teacher for nothing. If the teacher is there anyway, say so; if it was trained for this, they count.", "Wtedy sieć, która wyrosła, dostaje epoki nauczyciela za darmo. Jeśli nauczyciel i tak istniał, powiedz to; jeśli trenowano go w tym celu, to się liczą.")),
-            (t("The whole cost of both, the teacher's training included, and both curves to their end.", "Cały koszt obu, razem z treningiem nauczyciela, i obie krzywe aż do końca."), True,
+            (t("When the whole cost of both counts, the teacher's training included, and both curves to their end.", "Gdy liczy się cały koszt obu, razem z treningiem nauczyciela, i obie krzywe aż do końca."), True,
              t("Yes: and the teacher itself, trained on for as long, is the third one to compare with.", "Tak: a trzecim do porównania jest sam nauczyciel, trenowany dalej równie długo.")),
         ],
     ),
@@ -674,40 +678,40 @@ quiz(
 #
 # - **Wider**: copies that share out what they say; the proof is one line, and holds for any activation.
 # - **Deeper**: an identity, if the activation is idempotent, or a parametric activation if it is not; batch normalisation undone with the statistics of data.
-# - **The morphism equation** has a solution where one of the two new layers has as many weights as the composed kernel; graphs of layers follow from the same equation.
+# - **The morphism equation** surely has a solution, rare exceptions apart, where one of the two new layers has at least as many weights as the composed kernel; graphs of layers follow from the same equation.
 # - **The head start** is certain at first and gone after about five epochs; count the teacher's training, and it is no gain here.
-# - **It fails** where copies stay copies, and where the teacher was at its end.
+# - **It fails** where copies stay copies, and where the teacher was too small to have good features.
 # %% [markdown] lang="pl"
 # ## Podsumowanie
 #
-# - **Szerzej**: kopie dzielą między siebie to, co mówią dalej; dowód zajmuje jeden wiersz i działa dla każdej funkcji aktywacji.
+# - **Szerzej**: kopie dzielą między siebie to, co oryginał przekazywał dalej; dowód zajmuje jeden wiersz i działa dla każdej funkcji aktywacji.
 # - **Głębiej**: identyczność, jeśli funkcja aktywacji jest idempotentna, a jeśli nie, to aktywacja parametryczna; normalizację wsadową cofa się statystykami z danych.
-# - **Równanie morfizmu** ma rozwiązanie, gdy jedna z dwóch nowych warstw ma tyle wag co złożony filtr; z tego samego równania wynikają całe grafy warstw.
+# - **Równanie morfizmu** na pewno ma rozwiązanie (poza rzadkimi wyjątkami), gdy jedna z dwóch nowych warstw ma co najmniej tyle wag co złożony filtr; z tego samego równania wynikają całe grafy warstw.
 # - **Przewaga na starcie** jest z początku pewna, a po około pięciu epokach znika; jeśli doliczyć trening nauczyciela, nie ma tu zysku.
-# - **Zawodzi** tam, gdzie kopie pozostają kopiami, i tam, gdzie nauczyciel był u kresu możliwości.
+# - **Zawodzi** tam, gdzie kopie pozostają kopiami, i tam, gdzie nauczyciel był za mały, żeby mieć dobre cechy.
 
 # %% tags=["claim"]
 morphisms = [name for name in grow if name != t("random layers", "losowe warstwy")]
 claim(t("no morphism changes an output, in double precision", "żaden morfizm nie zmienia wyjść, w podwójnej precyzji"), max(distances[name] for name in morphisms), at_most=1e-11)
-claim(t("at the moment of growth no morphism changes the accuracy", "w chwili rozrostu żaden morfizm nie zmienia dokładności"), 100 * max(abs(at_growth[name] - teacher_curve[-1]) for name in morphisms), at_most=0.2, unit=t("points", "punktu"))
-claim(t("random layers cost most of what was learned", "losowe warstwy kosztują większość tego, czego sieć się nauczyła"), 100 * (teacher_curve[-1] - at_growth[t("random layers", "losowe warstwy")]), at_least=50, unit=t("points", "punktów"))
-claim(t("over the first epoch the widened network is ahead of the one from scratch", "w pierwszej epoce poszerzona sieć wyprzedza sieć trenowaną od zera"), 100 * float(np.mean(np.array(runs["wider"])[:, 1:8] - np.array(runs["wide from scratch"])[:, 1:8])), at_least=3, unit=t("points", "punkty"))
-claim(t("after five epochs the lead is gone (record)", "po pięciu epokach przewagi nie ma (zapis)"), float(np.mean(ends["wider, noise"] - ends["wide from scratch"])), at_most=0.5, unit=t("points", "punktu"))
+claim(t("at the moment of growth no morphism changes the accuracy", "w chwili powiększenia żaden morfizm nie zmienia dokładności"), 100 * max(abs(at_growth[name] - teacher_curve[-1]) for name in morphisms), at_most=0.2, unit=t("points", "pkt"))
+claim(t("random layers cost most of what was learned", "losowe warstwy kosztują większość tego, czego sieć się nauczyła"), 100 * (teacher_curve[-1] - at_growth[t("random layers", "losowe warstwy")]), at_least=50, unit=t("points", "pkt"))
+claim(t("over the first epoch the widened network is ahead of the one from scratch", "w pierwszej epoce poszerzona sieć wyprzedza sieć trenowaną od zera"), 100 * float(np.mean(np.array(runs["wider"])[:, 1:8] - np.array(runs["wide from scratch"])[:, 1:8])), at_least=3, unit=t("points", "pkt"))
+claim(t("after five epochs the lead is gone (record)", "po pięciu epokach przewagi nie ma (zapis)"), float(np.mean(ends["wider, noise"] - ends["wide from scratch"])), at_most=0.5, unit=t("points", "pkt"))
 claim(t("without noise copies stay copies", "bez szumu kopie pozostają kopiami"), copies[0], at_most=0.01)
 claim(t("with noise they drift apart", "z szumem się rozchodzą"), copies[0.3], at_least=0.1)
 claim(t("an identity layer with tanh changes the outputs", "warstwa identycznościowa z tangensem zmienia wyjścia"), tanh[t("identity and tanh", "identyczność i tanh")], at_least=0.1)
 claim(t("with a parametric activation it does not", "z aktywacją parametryczną nie zmienia"), tanh[t("identity and parametric tanh", "identyczność i parametryczny tanh")], at_most=1e-5)
-claim(t("a teacher that was too small holds its successor back (record)", "zbyt mały nauczyciel hamuje swoją następczynię (zapis)"), 100 * float(np.mean(np.array(small["wide from scratch"]["curve"])[:, -1] - np.array(small["wider"]["curve"])[:, -1])), at_least=0.5, unit=t("points", "punktu"))
+claim(t("a teacher that was too small holds its successor back (record)", "zbyt mały nauczyciel hamuje swoją następczynię (zapis)"), 100 * float(np.mean(np.array(small["wide from scratch"]["curve"])[:, -1] - np.array(small["wider"]["curve"])[:, -1])), at_least=0.5, unit=t("points", "pkt"))
 
 # %% [markdown] lang="en"
 # ## Where to go next
 #
 # - Chen et al. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei et al. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei et al. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
-# - Ash & Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), ask why a warm start can end worse than a fresh one, as our small teacher's did.
+# - Ash & Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), ask why a network that has been trained, and then gets more data (a *warm start*), ends worse than one trained on everything from scratch; something similar befell our small teacher.
 # - [Lesson 10](10_policy_distillation.ipynb) goes the other way: from a large network into a small one. [Lesson 14](14_continual_learning.ipynb) keeps the network's size and asks how it can learn new tasks without forgetting the old ones.
 # %% [markdown] lang="pl"
 # ## Co dalej
 #
 # - Chen i in. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei i in. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei i in. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
-# - Ash i Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), pytają, dlaczego ciepły start może skończyć się gorzej niż świeży, jak u naszego małego nauczyciela.
-# - [Lekcja 10](10_policy_distillation.ipynb) idzie w drugą stronę: z dużej sieci do małej. [Lekcja 14](14_continual_learning.ipynb) zostawia rozmiar sieci i pyta, jak może się uczyć nowych zadań, nie zapominając starych.
+# - Ash i Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), pytają, dlaczego wytrenowana już sieć, której dołożono danych (ang. *warm start*), wypada gorzej niż trenowana na wszystkim od zera; z naszym małym nauczycielem było podobnie.
+# - [Lekcja 10](10_policy_distillation.ipynb) idzie w drugą stronę: z dużej sieci do małej. [Lekcja 14](14_continual_learning.ipynb) nie zmienia rozmiaru sieci i pyta, jak sieć może się uczyć nowych zadań, nie zapominając starych.
