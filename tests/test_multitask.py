@@ -96,6 +96,20 @@ def test_pcgrad_lets_a_gradient_of_zero_pass():
     assert pcgrad(gradients).tolist() == [3.0, 4.0]
 
 
+@pytest.mark.parametrize("size", [1e-23, 1e-12, 1e20])
+def test_pcgrad_and_cosines_do_not_mind_how_long_a_gradient_is(size):
+    # As by hand above: (½, ½) and size · (0, 1). The squares of 1e-23 and 1e20 are 0 and infinite in float32.
+    gradients = torch.tensor([[1.0, 0.0], [-size, size]])
+    assert torch.allclose(pcgrad(gradients), torch.tensor([0.5, 0.5 + size]))
+    assert gradient_cosines(gradients)[0, 1] == pytest.approx(-math.sqrt(0.5))
+
+
+def test_a_gradient_of_zero_has_no_direction():
+    cosines = gradient_cosines(torch.tensor([[1.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]))
+    assert cosines.isnan().tolist() == [[False, True, False], [True, True, True], [False, True, False]]
+    assert conflict_share(cosines) == 1  # the one pair that is left
+
+
 def test_cosines_and_the_share_of_conflicts():
     cosines = gradient_cosines(torch.tensor([[2.0, 0.0], [0.0, 3.0], [-1.0, -1.0]]))
     half = math.sqrt(0.5)
@@ -186,6 +200,21 @@ def test_the_weighted_loss_is_that_of_the_paper():
 # GradNorm
 
 
+def test_the_weight_of_a_task_without_a_loss_stays_finite():
+    weighting = UncertaintyWeighting({"a": "regression", "b": "regression"})
+    with torch.no_grad():
+        weighting.log_variances[0] = -1000.0
+    weighting({"a": torch.tensor(0.0), "b": torch.tensor(1.0)}).backward()
+    assert weighting.weights()[0].item() == pytest.approx(math.exp(12) / 2)
+    assert weighting.log_variances.grad.isfinite().all()
+
+
+def test_gradnorm_survives_losses_of_zero():
+    gradnorm = GradNorm(2)
+    gradnorm.step(scalars(1.0, 2.0), torch.eye(2))
+    assert gradnorm.step(scalars(0.0, 0.0), torch.zeros(2, 2)).isfinite().all()
+
+
 def test_gradnorm_keeps_equal_tasks_equal():
     balance, same = GradNorm(3), normal(1, 4).expand(3, 4)
     for _ in range(10):
@@ -233,6 +262,40 @@ def test_every_method_learns_reproducibly_and_leaves_the_global_generator_alone(
     assert (seen["losses"][-1] < seen["losses"][0] / 3).all() and seen["weights"].shape == (60, 3)
     assert seen["steps"].tolist() == [0, 20, 40] and seen["cosines"].shape == (3, 3, 3)
     assert torch.allclose(seen["cosines"], seen["cosines"].mT) and seen["cosines"].abs().max() <= 1
+
+
+def test_the_first_step_of_gradnorm_has_equal_weights():
+    model = sharing(dtype=torch.float32)
+    weights = train_multitask(model, data(), method="gradnorm", steps=2, progress=False)["weights"]
+    assert torch.equal(weights[0], torch.ones(3))
+    assert not torch.equal(weights[1], torch.ones(3))
+
+
+def test_training_mode_is_switched_on():
+    model = HardSharing(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), {"a": nn.Linear(4, 2)}).eval()
+    train_multitask(model, data(("a",)), steps=1, progress=False)
+    assert model.trunk[1].running_mean.any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_head_that_starts_at_zero_is_measured_as_without_direction(method):
+    model = sharing(dtype=torch.float32)
+    nn.init.zeros_(model.heads["b"].weight)
+    cosines = train_multitask(model, data(), method=method, steps=2, measure_every=1, progress=False)["cosines"]
+    assert cosines[0].isnan().any(1).tolist() == [True, True, True] and not cosines[0, 0, 2].isnan()
+    assert cosines[1].isfinite().all()
+
+
+def test_kinds_may_be_named_in_any_order():
+    order = [{"c": "classification", "a": "regression"}, {"a": "regression", "c": "classification"}]
+    runs = [
+        train_multitask(
+            sharing(dtype=torch.float32), data(), method="uncertainty", kinds=kinds, steps=3, progress=False
+        )["weights"]
+        for kinds in order
+    ]
+    assert torch.equal(*runs)
+    assert runs[0][0].tolist() == [0.5, 0.5, 1.0]
 
 
 def test_one_task_alone_and_a_weight_of_zero():
@@ -292,7 +355,8 @@ def test_uncertainty_weighting_does_not_mind_the_unit_of_a_task():
         (lambda: pcgrad(torch.ones(1, 4)), ValueError, r"shape \(1, 4\); give \(T, P\), one row for each of two or"),
         (lambda: pcgrad(torch.ones(4)), ValueError, r"shape \(4,\)"),
         (lambda: pcgrad(torch.tensor([[1.0], [math.inf]])), ValueError, "gradient 1 is not finite"),
-        (lambda: gradient_cosines(torch.tensor([[1.0], [0.0]])), ValueError, "gradient 1 is 0 and has no direction"),
+        (lambda: HardSharing(nn.Linear(1, 1), {"keys": nn.Linear(1, 1)}), ValueError, "named 'keys'.*rename the task"),
+        (lambda: HardSharing(nn.Linear(1, 1), {"a.b": nn.Linear(1, 1)}), ValueError, "named 'a.b'.*rename the task"),
         (lambda: UncertaintyWeighting({"a": "regression"}), ValueError, "the number of tasks is 1"),
         (lambda: UncertaintyWeighting({"a": "mse", "b": "mse"}), ValueError, "task 'a' is of the kind 'mse'; give reg"),
         (
@@ -304,6 +368,8 @@ def test_uncertainty_weighting_does_not_mind_the_unit_of_a_task():
         (lambda: GradNorm(2, alpha=-1.0), ValueError, "alpha is -1.0"),
         (lambda: GradNorm(2).step(scalars(1.0, 1.0), torch.ones(3, 2)), ValueError, "one row for each of 2 tasks"),
         (lambda: GradNorm(2).step(scalars(1.0, 0.0), torch.eye(2)), ValueError, "none may be 0"),
+        (lambda: GradNorm(2).step(scalars(1.0), torch.eye(2)), ValueError, r"the losses are \[1.0\]; give 2"),
+        (lambda: GradNorm(2).step(scalars(1.0, -1.0), torch.eye(2)), ValueError, "none of them below 0"),
         (lambda: train_multitask(sharing(), data(), method="mean"), ValueError, "method is 'mean'; give one of sum,"),
         (lambda: train_multitask(sharing(), {}), ValueError, "there is no task"),
         (lambda: train_multitask(sharing(), data(("a",)), method="pcgrad"), ValueError, "the number of tasks is 1"),
@@ -315,6 +381,9 @@ def test_uncertainty_weighting_does_not_mind_the_unit_of_a_task():
             "only 'sum' takes weights",
         ),
         (lambda: train_multitask(sharing(), data(), steps=0), ValueError, "steps is 0"),
+        (lambda: train_multitask(sharing(), data(), measure_every=-3), ValueError, "measure_every -3"),
+        (lambda: train_multitask(sharing(), data(("a",)), measure_every=1), ValueError, "the number of tasks is 1"),
+        (lambda: train_multitask(sharing(), data(), kinds={"a": "regression"}), ValueError, "only 'uncertainty' takes"),
         (
             lambda: train_multitask(sharing(), {"a": (torch.ones(2, 3), torch.ones(3, 2))}),
             ValueError,

@@ -1,7 +1,7 @@
 """Multi-task learning: one trunk that all tasks share, a head for each, and what to do with several losses.
 
-With shared parameters theta and the losses L_i(theta) of T tasks, g_i = grad_theta L_i. The plain sum follows
-g_1 + … + g_T. Its two troubles are losses of different scale, and gradients that conflict, g_i · g_j < 0:
+With shared parameters θ and the losses L_i(θ) of T tasks, g_i = ∇_θ L_i. The plain sum follows g_1 + … + g_T. Its
+two troubles are losses of different scale, and gradients that conflict, g_i · g_j < 0:
 
     uncertainty weighting   Kendall et al. 2018, arXiv 1705.07115: a learned noise for each task weighs its loss
     GradNorm                Chen et al. 2018, arXiv 1711.02257: weights that make the gradients similarly long
@@ -25,6 +25,8 @@ Data = tuple[Tensor, Tensor]
 
 KINDS = ("regression", "classification")
 METHODS = ("sum", "uncertainty", "gradnorm", "pcgrad")
+LOWEST_LOG_VARIANCE = -12.0
+"""A task learned down to rounding would get a weight that overflows; exp(12) is more than a label is ever worth."""
 
 
 class HardSharing(nn.Module):
@@ -37,13 +39,16 @@ class HardSharing(nn.Module):
         heads: by the task's name, features to that task's outputs.
 
     Raises:
-        ValueError: no head, or a trunk without parameters to learn.
+        ValueError: no head, one with a name that torch keeps for itself, or a trunk without parameters to learn.
     """
 
     def __init__(self, trunk: nn.Module, heads: Mapping[str, nn.Module]):
         super().__init__()
         if not heads:
             raise ValueError("there is no head; give a head for each task, by the task's name")
+        for name in heads:
+            if not name or "." in name or hasattr(nn.ModuleDict, name):
+                raise ValueError(f"a head is named {name!r}, which torch's ModuleDict cannot hold; rename the task")
         _check_parameters(list(trunk.parameters()))
         self.trunk = trunk
         self.heads = nn.ModuleDict(heads)
@@ -80,29 +85,33 @@ def task_gradients(losses: Losses, parameters: Iterable[Tensor]) -> Tensor:
 def gradient_cosines(gradients: Tensor) -> Tensor:
     """The cosine of the angle between each two of T gradients (T, P): (T, T). Below 0 they conflict.
 
+    A gradient of 0 has no direction: its cosines are NaN.
+
     Raises:
-        ValueError: fewer than two gradients, or one that is 0 or not finite, which has no direction.
+        ValueError: fewer than two gradients, or one that is not finite.
     """
     _check_gradients(gradients)
-    lengths = gradients.norm(dim=1)
-    if not (lengths > 0).all():
-        raise ValueError(f"gradient {int(lengths.argmin())} is 0 and has no direction; leave out what is learned")
-    unit = gradients / lengths[:, None]
-    return (unit @ unit.T).clamp(-1, 1)
+    units = _units(gradients)
+    units[~gradients.any(1)] = torch.nan
+    return (units @ units.T).clamp(-1, 1)
 
 
 def conflict_share(cosines: Tensor) -> float:
-    """The share of the pairs of tasks whose gradients conflict, 0 to 1; of one (T, T) or of many (…, T, T) cosines."""
+    """The share of the pairs of tasks whose gradients conflict, 0 to 1; of one (T, T) or of many (…, T, T) cosines.
+
+    Pairs whose cosine is NaN do not count.
+    """
     i, j = torch.triu_indices(*cosines.shape[-2:], offset=1)
-    return (cosines[..., i, j] < 0).float().mean().item()
+    pairs = cosines[..., i, j]
+    return (pairs[~pairs.isnan()] < 0).float().mean().item()
 
 
 def pcgrad(gradients: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Project conflicting gradients: (T, P) to their combination (P,).
+    """Project conflicting gradients: (T, P) to their combination (P,) (Yu et al. 2020, arXiv 2001.06782, algorithm 1).
 
     Each g_i, a copy of it, meets the others in random order, and loses its part along each one it conflicts with:
 
-        g_i <- g_i - (g_i · g_j) / ||g_j||² g_j   where g_i · g_j < 0;   then the sum over i
+        g_i ← g_i - (g_i · g_j) / ‖g_j‖² g_j   where g_i · g_j < 0;   then the sum over i
 
     The g_j are the original gradients. What comes out depends on the order where T > 2. The paper sums; so a gradient
     without conflict is that of the plain sum of losses.
@@ -113,16 +122,14 @@ def pcgrad(gradients: Tensor, generator: torch.Generator | None = None) -> Tenso
 
     Raises:
         ValueError: fewer than two gradients, or one that is not finite.
-
-    Paper: Yu et al. 2020, arXiv 2001.06782, algorithm 1.
     """
     _check_gradients(gradients)
-    projected = gradients.clone()
+    projected, units = gradients.clone(), _units(gradients)
     for i, own in enumerate(projected):
         for j in torch.randperm(len(gradients), generator=generator).tolist():
-            along = own @ gradients[j]
+            along = own @ units[j]
             if j != i and along < 0:
-                own -= along / gradients[j].square().sum() * gradients[j]  # in place: a row of `projected`
+                own -= along * units[j]  # in place: a row of `projected`
     return projected.sum(0)
 
 
@@ -157,20 +164,21 @@ def combined_backward(losses: Losses, model: HardSharing, combine: Callable[[Ten
 
 
 class UncertaintyWeighting(nn.Module):
-    """One loss of several, each weighed by a noise that is learned with the network. With s_i = log sigma_i²:
+    """One loss of several, each weighed by a noise that is learned with the network. With s_i = log σ_i²:
 
         regression       exp(-s_i) / 2  L_i + s_i / 2,   L_i a mean squared error; best at exp(s_i) = L_i
         classification   exp(-s_i)      L_i + s_i / 2,   L_i a cross-entropy;      best at exp(s_i) = 2 L_i
 
+    Kendall et al. 2018, arXiv 1705.07115, equations 7 and 10.
+
     Args:
         kinds: for each task's name `"regression"` or `"classification"`.
 
-    `log_variances`, (T,), are the s_i, at first 0: give them to the optimizer beside the network's parameters.
+    `log_variances`, (T,), are the s_i, at first 0: give them to the optimizer beside the network's parameters. They
+    are kept above `LOWEST_LOG_VARIANCE`.
 
     Raises:
         ValueError: fewer than two tasks, or another kind.
-
-    Paper: Kendall et al. 2018, arXiv 1705.07115, equations 7 and 10.
     """
 
     def __init__(self, kinds: Mapping[str, str]):
@@ -193,6 +201,8 @@ class UncertaintyWeighting(nn.Module):
         if tuple(losses) != self.names:
             raise ValueError(f"the losses are of {', '.join(losses)}; the weights are of {', '.join(self.names)}")
         s = self.log_variances
+        with torch.no_grad():
+            s.clamp_(min=LOWEST_LOG_VARIANCE)
         return (self.weights() * _stacked(losses) + s / 2).sum()
 
     def weights(self) -> Tensor:
@@ -201,25 +211,29 @@ class UncertaintyWeighting(nn.Module):
 
 
 class GradNorm:
-    """Weights w_i of the losses, with sum T, that bring the lengths of the gradients, G_i = w_i ||g_i||, together.
+    """Weights w_i of the losses, with sum T, that bring the lengths of the gradients, G_i = w_i ‖g_i‖, together.
 
-        r_i = (L_i / L_i(0)) / mean_j (L_j / L_j(0)),   L_grad(w) = sum_i |G_i - mean_j G_j · r_i^alpha|
+        r_i = (L_i / L_i(0)) / mean_j (L_j / L_j(0)),   L_grad(w) = Σ_i |G_i - mean_j G_j · r_i^α|
 
-    r_i says how far task i is behind the others, L_i(0) is its loss in the first step. The target, mean G · r_i^alpha,
-    is held constant, so that dL_grad / dw_i = sign(G_i - target) ||g_i||. Adam steps on log w_i instead of the paper's
+    r_i says how far task i is behind the others, L_i(0) is its loss in the first step. The target, mean G · r_i^α, is
+    held constant, so that ∂L_grad / ∂w_i = sign(G_i - target) ‖g_i‖. Adam steps on log w_i instead of the paper's
     w_i, so that the weights stay positive and can span orders of magnitude; then they are scaled to the sum T.
 
+    Chen et al. 2018, arXiv 1711.02257, equations 1 and 2, algorithm 1; it takes the gradients for the last shared layer
+    alone, to save time.
+
     Args:
-        alpha: 0 makes all gradients equally long; the larger, the more a task that is behind gets.
+        tasks: T.
+        alpha: α; 0 makes all gradients equally long; the larger, the more a task that is behind gets.
         lr: of the weights' logarithms.
 
-    Paper: Chen et al. 2018, arXiv 1711.02257, equations 1 and 2, algorithm 1. It takes the gradients for the last
-    shared layer alone, to save time.
+    Raises:
+        ValueError: fewer than two tasks, alpha below 0, or lr not above 0.
     """
 
     def __init__(self, tasks: int, alpha: float = 0.5, lr: float = 0.025):
         _check_count(tasks)
-        if alpha < 0 or lr <= 0:
+        if not (alpha >= 0 and lr > 0):
             raise ValueError(f"alpha is {alpha} and lr is {lr}; alpha must be 0 or more, lr above 0")
         self.alpha, self.first_losses = alpha, None
         self._log_weights = torch.zeros(tasks)
@@ -234,18 +248,20 @@ class GradNorm:
         """New weights (T,), from the losses and their gradients (T, P) for the shared parameters, before weighting.
 
         Raises:
-            ValueError: another number of tasks, a loss that is no finite scalar, or one that is 0 in the first step.
+            ValueError: another number of tasks, a loss that is no finite scalar or below 0, or 0 in the first step.
         """
         _check_gradients(gradients, len(self._log_weights))
         now = _stacked(losses).detach()
+        if len(now) != len(self._log_weights) or not (now >= 0).all():
+            raise ValueError(f"the losses are {now.tolist()}; give {len(self._log_weights)}, none of them below 0")
         if self.first_losses is None:
-            if not (now > 0).all():
+            if not now.all():
                 raise ValueError(f"the first losses are {now.tolist()}; GradNorm divides by them: none may be 0")
             self.first_losses = now
         ratio = now / self.first_losses
         lengths = self.weights * gradients.norm(dim=1)
-        target = lengths.mean() * (ratio / ratio.mean()) ** self.alpha
-        # dL/d(log w_i) = w_i dL/dw_i
+        target = lengths.mean() * (ratio / ratio.mean().clamp(min=torch.finfo(ratio.dtype).tiny)) ** self.alpha
+        # ∂L/∂(log w_i) = w_i ∂L/∂w_i
         self._log_weights.grad = (torch.sign(lengths - target) * lengths).to(self._log_weights)
         self._optimizer.step()
         return self.weights
@@ -274,32 +290,33 @@ def train_multitask(
     the methods would differ for that reason alone.
 
     Args:
-        model: with a head for each task of `data`.
+        model: with a head for each task of `data`; it is set to training mode.
         data: by the task's name. One task alone is trained, too; there is then nothing to balance.
         method: `"sum"`, `"uncertainty"`, `"gradnorm"` or `"pcgrad"`.
         weights: factors of the losses, by name, for `"sum"`; 1 where none is given.
         loss: outputs and targets of a task to a scalar.
-        kinds: for `"uncertainty"`, what the losses are; regression by default.
+        kinds: for `"uncertainty"`, what the losses are, by name; regression where none is given.
         steps, batch_size, lr: so many steps, on so many examples of each task, at that rate to begin with.
         alpha: of `GradNorm`, with the gradients of the whole trunk.
-        measure_every: after so many steps the gradients' cosines are measured, on the batch of that step; 0: never.
+        measure_every: every so many steps the gradients' cosines are measured, on the batch of that step; 0: never.
         seed: of the batches and of PCGrad's orders.
 
     Returns:
         `"losses"` (steps, T), without weights; `"weights"` (steps, T), for PCGrad all 1; `"steps"` (M,) and
-        `"cosines"` (M, T, T), where they were measured.
+        `"cosines"` (M, T, T), where they were measured, as `gradient_cosines` gives them.
 
     Raises:
         ValueError: unusable settings, a task without data, a loss that is not finite.
         KeyError: a task has no head.
     """
-    _check_training(model, data, method, weights, steps, batch_size)
+    _check_training(model, data, method, weights, kinds, steps, batch_size, measure_every)
+    model.train()
     generator = torch.Generator().manual_seed(seed)
     trunk, names = list(model.trunk.parameters()), list(data)
     groups = [{"params": [*trunk, *(p for name in names for p in model.heads[name].parameters())]}]
     fixed = torch.tensor([(weights or {}).get(name, 1.0) for name in names])
     if method == "uncertainty":
-        uncertainty = UncertaintyWeighting(kinds or dict.fromkeys(names, "regression"))
+        uncertainty = UncertaintyWeighting(dict.fromkeys(names, "regression") | (kinds or {}))
         groups.append({"params": [uncertainty.log_variances], "lr": 5 * lr})
     if method == "gradnorm":
         gradnorm = GradNorm(len(names), alpha)
@@ -311,17 +328,19 @@ def train_multitask(
         outputs = model({name: data[name][0][rows] for name, rows in chosen.items()})
         losses = {name: loss(outputs[name], data[name][1][rows]) for name, rows in chosen.items()}
         measured = bool(measure_every) and step % measure_every == 0
-        gradients = task_gradients(losses, trunk) if measured or method == "gradnorm" else None
+        if method == "gradnorm" or (measured and method != "pcgrad"):
+            gradients = task_gradients(losses, trunk)
         optimizer.zero_grad()
         applied = fixed
         if method == "pcgrad":
-            combined_backward(losses, model, lambda rows: pcgrad(rows, generator))
+            gradients = combined_backward(losses, model, lambda rows: pcgrad(rows, generator))
         elif method == "uncertainty":
             applied = uncertainty.weights().detach()
             uncertainty(losses).backward()
         else:
             if method == "gradnorm":
-                applied = gradnorm.step(losses, gradients)
+                applied = gradnorm.weights  # those before the step, as in the paper's algorithm 1
+                gradnorm.step(losses, gradients)
             (applied * _stacked(losses)).sum().backward()
         optimizer.step()
         schedule.step()
@@ -355,6 +374,13 @@ def _gradients(
     return found
 
 
+def _units(gradients: Tensor) -> Tensor:
+    """Each row of (T, P) at length 1; a row of 0 stays."""
+    # By the largest entry first: in float32 the square of 1e-23 is 0, and that of 1e20 infinite.
+    scaled = gradients / gradients.abs().amax(1, keepdim=True).clamp(min=torch.finfo(gradients.dtype).tiny)
+    return F.normalize(scaled, dim=1)
+
+
 def _stacked(losses: Losses) -> Tensor:
     """The losses as one tensor (T,), once each is known to be a finite scalar."""
     for name, loss in losses.items():
@@ -379,7 +405,7 @@ def _check_parameters(parameters: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _check_gradients(gradients: Tensor, tasks: int | None = None) -> None:
-    if gradients.dim() != 2 or len(gradients) != (tasks or max(2, len(gradients))):
+    if gradients.dim() != 2 or (len(gradients) < 2 if tasks is None else len(gradients) != tasks):
         raise ValueError(
             f"the gradients have shape {tuple(gradients.shape)}; give (T, P), one row for each of "
             f"{tasks or 'two or more'} tasks"
@@ -395,20 +421,25 @@ def _check_heads(model: HardSharing, tasks: Iterable[str]) -> None:
             raise KeyError(f"there is no head for {name!r}; there are heads for {', '.join(model.heads)}")
 
 
-def _check_training(model, data, method, weights, steps, batch_size) -> None:
+def _check_training(model, data, method, weights, kinds, steps, batch_size, measure_every) -> None:
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; give one of {', '.join(METHODS)}")
     if not data:
         raise ValueError("there is no task; give data by the task's name")
     _check_heads(model, data)
-    if method != "sum":
+    if method != "sum" or measure_every:
         _check_count(len(data))
     if weights and (method != "sum" or not set(weights) <= set(data) or min(weights.values()) < 0):
         raise ValueError(
             f"weights are {dict(weights)}, the method is {method!r}; only 'sum' takes weights, 0 or more, by task"
         )
-    if steps < 1 or batch_size < 1:
-        raise ValueError(f"steps is {steps} and batch_size is {batch_size}; give 1 or more of each")
+    if kinds and (method != "uncertainty" or not set(kinds) <= set(data)):
+        raise ValueError(f"kinds are {dict(kinds)}, the method is {method!r}; only 'uncertainty' takes kinds, by task")
+    if min(steps, batch_size) < 1 or measure_every < 0:
+        raise ValueError(
+            f"steps is {steps}, batch_size {batch_size} and measure_every {measure_every}; give 1 or more of the first "
+            "two, and 0 or more of the last"
+        )
     for name, (inputs, targets) in data.items():
         if len(inputs) != len(targets) or len(inputs) == 0:
             given = f"{len(inputs)} inputs and {len(targets)} targets"
