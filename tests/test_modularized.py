@@ -105,7 +105,7 @@ def test_when_the_activations_have_been_learned_the_module_is_no_convolution_any
     x, y = torch.randn(2, 1, 2, 9, 9).double()
     zero = module(torch.zeros_like(x))
     assert (module(x + y) - module(x) - module(y) + zero).abs().max() < EXACT
-    for activation in module.activations.values():
+    for activation in module.activations:
         activation.a.data.fill_(0.5)
     assert (module(x + y) - module(x) - module(y) + zero).abs().max() > 0.01
 
@@ -175,8 +175,8 @@ def test_seeds_repeat_modes_and_precision_stay_and_random_numbers_are_left_alone
 
 def test_inner_vertices_have_parametric_activations_and_the_sink_has_none():
     module = morph_module(network(), "2", BRIDGE, channels=24).network[2]
-    assert set(module.activations) == {"a", "b"}
-    assert all(isinstance(activation, ParametricActivation) for activation in module.activations.values())
+    assert len(module.activations) == 2
+    assert all(isinstance(activation, ParametricActivation) for activation in module.activations)
     assert sum(layer.bias is not None for layer in module.layers) == 1
 
 

@@ -25,9 +25,10 @@ POOLS = (
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
 )
 PASSING = (*ACTIVATIONS, *POOLS, nn.Identity, nn.Dropout)
+POOL_FUNCTIONS = {F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d}
 PASSING_FUNCTIONS = {
     *(operator.add, operator.iadd, torch.add),
-    *(F.relu, torch.relu, torch.tanh, torch.sigmoid, F.gelu, F.silu, F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d),
+    *(F.relu, torch.relu, torch.tanh, torch.sigmoid, F.gelu, F.silu, *POOL_FUNCTIONS),
 }
 PASSING_METHODS = {"relu", "tanh", "sigmoid"}
 
@@ -68,6 +69,7 @@ def channel_group(network: nn.Module, layer: str) -> ChannelGroup:
         if _is_layer(node, modules):
             find_layer(network, node.target)
         elif _passes(node, modules):
+            _check_pool(layer, node, modules)
             pending += node.all_input_nodes
         else:
             raise ValueError(
@@ -86,6 +88,7 @@ def channel_group(network: nn.Module, layer: str) -> ChannelGroup:
     norms = tuple(name for name in names if isinstance(modules[name], BATCH_NORMS))
     for name in (*makers, *norms, *readers):
         call_of(graph, name)
+    _check_sizes(layer, width, {name: modules[name] for name in (*makers, *norms)})
     return ChannelGroup(width, makers, norms, tuple(readers))
 
 
@@ -117,17 +120,27 @@ def activation_after(network: nn.Module, layer: str) -> tuple[str, str | None]:
     node, norm = call_of(graph, layer), None
     while True:
         users = list(node.users)
-        node = users[0]
-        module = modules[node.target] if node.op == "call_module" else None
-        if len(users) > 1 or not _passes_channels(module) or isinstance(module, nn.Flatten):
+        node = users[0] if len(users) == 1 else None
+        module = modules[node.target] if node is not None and node.op == "call_module" else None
+        if not passes_channels(module) or isinstance(module, nn.Flatten):
+            followers = " and ".join(_told(user, modules) for user in users) or "nothing"
             raise ValueError(
-                f"layer {layer!r} is followed by {' and '.join(_told(user, modules) for user in users)}; an activation "
-                "that is a module, such as nn.ReLU(), must follow, with batch normalisation or pooling between at most"
+                f"layer {layer!r} is followed by {followers}; an activation that is a module, such as nn.ReLU(), must "
+                "follow, with batch normalisation or pooling between at most"
             )
         if isinstance(module, BATCH_NORMS):
             norm = node.target
         elif not isinstance(module, (*POOLS, nn.Identity, nn.Dropout)):
             return call_of(graph, node.target).target, norm
+
+
+def passes_channels(module: nn.Module | None) -> bool:
+    """Whether each channel of a module's output is made of the same one of its input alone, and all of them alike."""
+    if isinstance(module, nn.PReLU):
+        return module.num_parameters == 1
+    if isinstance(module, nn.Flatten):
+        return (module.start_dim, module.end_dim) == (1, -1)
+    return isinstance(module, (*PASSING, *BATCH_NORMS)) or getattr(module, "elementwise", False)
 
 
 def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:
@@ -140,7 +153,7 @@ def trace(network: nn.Module, layer: str) -> fx.Graph:
     """The graph of the network's calls. Raises ValueError, naming the layer to be changed, where fx cannot follow."""
     try:
         return _Tracer().trace(network)
-    except (fx.proxy.TraceError, TypeError) as error:
+    except (fx.proxy.TraceError, TypeError, RuntimeError, AttributeError) as error:
         raise ValueError(
             f"layer {layer!r} cannot be changed: the network's path cannot be traced ({error}); move what depends on "
             "values into a module without children"
@@ -170,18 +183,10 @@ def _is_layer(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 def _passes(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     """Whether the node's output has the channels of its inputs, each made of that channel alone."""
     if node.op == "call_module":
-        return _passes_channels(modules[node.target])
+        return passes_channels(modules[node.target])
     if node.op == "call_method":
         return node.target in PASSING_METHODS or _is_flatten(node, modules)
     return node.op == "call_function" and (node.target in PASSING_FUNCTIONS or _is_flatten(node, modules))
-
-
-def _passes_channels(module: nn.Module | None) -> bool:
-    if isinstance(module, nn.PReLU):
-        return module.num_parameters == 1
-    if isinstance(module, nn.Flatten):
-        return (module.start_dim, module.end_dim) == (1, -1)
-    return isinstance(module, (*PASSING, *BATCH_NORMS)) or getattr(module, "elementwise", False)
 
 
 def _is_flatten(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
@@ -196,6 +201,29 @@ def _is_flat(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if _is_layer(node, modules):
         return isinstance(modules[node.target], nn.Linear)
     return _is_flatten(node, modules) or any(_is_flat(source, modules) for source in node.all_input_nodes)
+
+
+def _check_pool(layer: str, node: fx.Node, modules: dict[str, nn.Module]) -> None:
+    pools = isinstance(modules[node.target], POOLS) if node.op == "call_module" else node.target in POOL_FUNCTIONS
+    if pools and _is_flat(node.all_input_nodes[0], modules):
+        raise ValueError(
+            f"{_told(node, modules)} pools over the units of layer {layer!r} and mixes them; only maps can be pooled"
+        )
+
+
+def _check_sizes(layer: str, width: int, sharing: dict[str, nn.Module]) -> None:
+    """What is added has as many channels as the layer; a batch normalisation behind a Flatten has a multiple."""
+    for name, module in sharing.items():
+        if isinstance(module, LAYERS) and len(module.weight) != width:
+            raise ValueError(
+                f"layer {name!r} has {len(module.weight)} outputs and is added to the {width} of {layer!r}; only equal "
+                "numbers can grow together"
+            )
+        if isinstance(module, BATCH_NORMS) and module.num_features % width:
+            raise ValueError(
+                f"batch normalisation {name!r} has {module.num_features} features, not the {width} channels of "
+                f"{layer!r}; it must normalise what the layer makes"
+            )
 
 
 def _check_reader(layer: str, reader: fx.Node, width: int, modules: dict[str, nn.Module]) -> None:

@@ -70,15 +70,13 @@ class MorphableModule(nn.Module):
         super().__init__()
         self.order, self.edges, self.inputs = _order(edges), list(edges), inputs
         width = dict.fromkeys(self.order, channels) | {"in": inputs, "out": outputs}
-        first = next(edge for edge in edges if edge[1] == "out")  # one bias is enough for all edges into the sink
+        first = [end for _, end, _ in edges].index("out")  # one bias is enough for all edges into the sink
         self.layers = nn.ModuleList(
-            nn.Conv2d(width[edge[0]], width[edge[1]], edge[2], stride if edge[1] == "out" else 1, bias=edge is first)
-            for edge in edges
+            nn.Conv2d(width[start], width[end], size, stride if end == "out" else 1, bias=number == first)
+            for number, (start, end, size) in enumerate(edges)
         )
         activation = nn.ReLU() if activation is None else activation
-        self.activations = nn.ModuleDict(
-            {vertex: ParametricActivation(copy.deepcopy(activation)) for vertex in self.order[1:-1]}
-        )
+        self.activations = nn.ModuleList(ParametricActivation(activation) for _ in self.order[1:-1])
         self.margins = {"out": 0}
         for vertex in reversed(self.order[:-1]):
             self.margins[vertex] = max(self.margins[end] + size // 2 for start, end, size in edges if start == vertex)
@@ -92,9 +90,9 @@ class MorphableModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps = {"in": x}
-        for vertex in self.order[1:]:
+        for number, vertex in enumerate(self.order[1:]):
             y = sum(layer(frame(maps[start])) for start, frame, layer in self.into(vertex))
-            maps[vertex] = y if vertex == "out" else self.activations[vertex](y)
+            maps[vertex] = y if vertex == "out" else self.activations[number](y)
         return maps["out"]
 
     def composed(self, vertex: str) -> Tensor:
@@ -144,8 +142,8 @@ def morph_module(
     if isinstance(old, nn.Linear) or old.kernel_size[0] % 2 == 0:
         raise ValueError(f"layer {layer!r} must be a convolution with an odd kernel to become a module")
     padding = old.padding[0] - old.kernel_size[0] // 2
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed)
         options = {"stride": old.stride, "padding": padding, "activation": activation}
         module = MorphableModule(edges, old.in_channels, channels, old.out_channels, **options).double().cpu()
     size = 2 * module.margins["in"] + 1

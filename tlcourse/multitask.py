@@ -296,7 +296,8 @@ def train_multitask(
         weights: factors of the losses, by name, for `"sum"`; 1 where none is given.
         loss: outputs and targets of a task to a scalar.
         kinds: for `"uncertainty"`, what the losses are, by name; regression where none is given.
-        steps, batch_size, lr: so many steps, on so many examples of each task, at that rate to begin with.
+        steps, batch_size, lr: so many steps, on so many examples of each task, at that rate to begin with, and at five
+            times that rate for the log-variances of uncertainty weighting.
         alpha: of `GradNorm`, with the gradients of the whole trunk.
         measure_every: every so many steps the gradients' cosines are measured, on the batch of that step; 0: never.
         seed: of the batches and of PCGrad's orders.

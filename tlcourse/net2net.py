@@ -12,7 +12,7 @@ from torch.nn.utils import skip_init
 from .channel_graph import activation_after, channel_group, find_layer, replace_module
 
 # φ(φ(x)) = φ(x): a layer that does nothing, and φ once more, change nothing.
-IDEMPOTENT = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.Identity)
+IDEMPOTENT = (nn.ReLU, nn.ReLU6, nn.Hardtanh)
 
 
 def random_mapping(old: int, new: int, generator: torch.Generator | None = None) -> Tensor:
@@ -42,7 +42,7 @@ def split_outgoing(weight: Tensor, mapping: Tensor) -> Tensor:
         U[…, j] = W[…, g(j)] / #{k: g(k) = g(j)}
 
     From (O, old · m, …) to (O, new · m, …), with m inputs for each unit side by side: one, or, in a linear layer behind
-    a Flatten, the pixels of its map.
+    a Flatten, the pixels of its map. Each of the old units must occur in the mapping.
     """
     old = int(mapping.max()) + 1
     copies = mapping.bincount()[mapping].to(weight.dtype)
@@ -69,7 +69,7 @@ def widen(network: nn.Module, layer: str, width: int, *, noise: float = 0.0, see
     Raises:
         ValueError: the layer cannot grow so; the message names it.
     """
-    if noise < 0:
+    if not noise >= 0:
         raise ValueError(f"noise is {noise}; it must be 0 or more")
     grown, group = copy.deepcopy(network), channel_group(network, layer)
     if width < group.width:
@@ -86,7 +86,7 @@ def widen(network: nn.Module, layer: str, width: int, *, noise: float = 0.0, see
             weight = copy_incoming(module.weight, copies)
             if noise:
                 drawn = torch.randn(weight[group.width :].shape, generator=generator).to(weight)
-                weight[group.width :] += noise * module.weight.std() * drawn
+                weight[group.width :] += noise * module.weight.std(correction=0) * drawn
             resize(module, weight, None if module.bias is None else copy_incoming(module.bias, copies))
         for name in group.norms:
             module = grown.get_submodule(name)
@@ -201,7 +201,7 @@ def _moments(network: nn.Module, activation: str, inputs: Tensor) -> tuple[Tenso
     """Mean and variance of each channel (C,) of an activation's outputs, over the batch and all places."""
     seen, network = [], copy.deepcopy(network).train()
     network.get_submodule(activation).register_forward_hook(lambda module, given, output: seen.append(output))
-    with torch.no_grad(), torch.random.fork_rng():
+    with torch.no_grad(), torch.random.fork_rng([]):
         network(inputs)
     by_channel = seen[0].transpose(0, 1).flatten(1)
     return by_channel.mean(1), by_channel.var(1, unbiased=False)

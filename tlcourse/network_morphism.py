@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from .channel_graph import channel_group, find_layer, replace_module
+from .channel_graph import channel_group, find_layer, passes_channels, replace_module
 from .net2net import batch_norm_of, resize
 
 SOLVED = 1e-12  # the residual at which a morphism equation counts as solved, in float64
@@ -32,14 +32,15 @@ class ParametricActivation(nn.Module):
 
         φ_a(x) = a · x + (1 − a) · φ(x),    a = 1 at the start, learned
 
-    So a layer can be put behind any activation, idempotent or not. With φ = ReLU it is PReLU.
+    So a layer can be put behind any activation, idempotent or not. With φ = ReLU it is PReLU. The activation is copied.
     """
-
-    elementwise = True  # see channel_graph
 
     def __init__(self, activation: nn.Module, start: float = 1.0):
         super().__init__()
-        self.activation = activation
+        self.elementwise = passes_channels(activation)
+        self.activation = copy.deepcopy(activation)
+        if getattr(activation, "inplace", False):
+            self.activation.inplace = False  # x is still needed beside φ(x)
         self.a = nn.Parameter(torch.tensor(float(start)))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -103,8 +104,10 @@ def solve_morphism(
         F₁ (M, I, k₁, k₁), F₂ (O, M, k₂, k₂), both float64 on the CPU, and ‖G̃ − F₂ ⊛ F₁‖ / ‖G‖.
     """
     first_size, second_size = kernel_sizes
-    if min(channels, first_size, second_size) < 1:
-        raise ValueError(f"{channels} channels and kernel sizes {kernel_sizes}; each must be 1 or more")
+    if min(channels, first_size, second_size, iterations) < 1:
+        raise ValueError(
+            f"{channels} channels, kernel sizes {kernel_sizes} and {iterations} iterations; each must be 1 or more"
+        )
     target = centred(kernel.detach().double().cpu(), first_size + second_size - 1)  # G̃
     first = _random_kernel(channels, kernel.shape[1], first_size, torch.Generator().manual_seed(seed))
     norm = target.norm().item() or 1.0
@@ -117,7 +120,8 @@ def solve_morphism(
         first = swapped.transpose(0, 1).contiguous()
         if (residual := (target - compose(first, second)).norm().item() / norm) <= SOLVED:
             break
-    balance = (second.norm() / first.norm()).sqrt()  # neither of the two is to be much larger than the other
+    # Neither of the two is to be much larger than the other; of a kernel of zeros one may be 0.
+    balance = (second.norm() / first.norm()).sqrt() if first.any() and second.any() else 1.0
     return first * balance, second / balance, residual
 
 
@@ -168,7 +172,7 @@ def morph_depth(
         front.weight.copy_(first.view_as(front.weight))
         back.weight.copy_(second.view_as(back.weight))
         back.bias.copy_(torch.zeros(outputs) if old.bias is None else old.bias)
-    middle = ParametricActivation(nn.ReLU() if activation is None else copy.deepcopy(activation)).to(**like)
+    middle = ParametricActivation(nn.ReLU() if activation is None else activation).to(**like)
     grown = copy.deepcopy(network)
     replace_module(grown, layer, nn.Sequential(front, middle, back).train(old.training))
     return Morph(grown, residual)
