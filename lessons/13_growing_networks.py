@@ -11,7 +11,7 @@
 # %% [markdown] lang="en"
 # # Growing networks
 #
-# The robot's network is good, but too small for what comes next. Must the larger one begin at zero? No: a network can be made wider, deeper, or given larger kernels without changing a single one of its answers, and learn on from there.
+# The robot's network is good, but too small for what comes next. Must the larger one start from scratch? No: a network can be made wider, deeper, or given larger kernels without changing a single one of its answers, and go on learning from there.
 #
 # **After this lesson you will be able to**
 #
@@ -46,6 +46,7 @@ start_lesson("13_growing_networks", lang="en")
 
 # %% tags=["imports"]
 import copy
+import math
 from collections import OrderedDict
 from itertools import product
 
@@ -70,7 +71,7 @@ SEED = 0
 # %% [markdown] lang="en"
 # ## The idea
 #
-# A bakery with one baker hires a second. Customers should not notice: on the first day the newcomer bakes exactly what the old hand bakes, and each serves half of the queue. From the second day on the two may specialise, one in bread, one in cake, and soon the bakery does what one baker alone never could. It would be foolish to close the shop and to train two beginners instead.
+# A bakery with one baker hires a second. Customers should not notice: on the first day the newcomer hears every order that the old hand hears and works exactly alike, and of each order both bake half. From the second day on the two may specialise, one in bread, one in cake, and soon the bakery does what one baker alone never could. It would be foolish to close the shop and to train two beginners instead.
 #
 # A network can grow in the same way. **Net2Net** (Chen et al. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) copies units and shares out what they say (*wider*), or inserts layers that pass everything on (*deeper*). **Network morphism** (Wei et al. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) splits one layer into two by solving an equation. Both are **function-preserving transformations**: at the moment of growth the large network computes what the small one computed. What it has *learned* is carried over completely; only the room for more is new.
 #
@@ -78,7 +79,7 @@ SEED = 0
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
-# Piekarnia z jednym piekarzem zatrudnia drugiego. Klienci nie powinni tego zauważyć: pierwszego dnia nowy piecze dokładnie to samo co dotychczasowy i każdy obsługuje pół kolejki. Od drugiego dnia mogą się specjalizować, jeden w chlebie, drugi w ciastach, i wkrótce piekarnia robi coś, czego jeden piekarz nigdy by nie zrobił. Niemądrze byłoby zamknąć piekarnię i zamiast tego wyszkolić od podstaw dwóch nowicjuszy.
+# Piekarnia z jednym piekarzem zatrudnia drugiego. Klienci nie powinni tego zauważyć: pierwszego dnia nowy słyszy każde zamówienie tak samo jak dotychczasowy, pracuje dokładnie tak jak on i każdy piecze połowę zamówienia. Od drugiego dnia mogą się specjalizować, jeden w chlebie, drugi w ciastach, i wkrótce piekarnia robi coś, czego jeden piekarz nigdy by nie zrobił. Niemądrze byłoby zamknąć piekarnię i zamiast tego wyszkolić od podstaw dwóch nowicjuszy.
 #
 # Sieć może rosnąć tak samo. **Net2Net** (Chen i in. 2016, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641)) kopiuje neurony i rozdziela między kopie to, co oryginał przekazywał dalej (*szersza* sieć), albo wstawia warstwy, które wszystko przepuszczają (*głębsza*). **Morfizm sieci** (ang. *network morphism*; Wei i in. 2016, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670)) dzieli jedną warstwę na dwie, rozwiązując pewne równanie. Jedno i drugie to **przekształcenia zachowujące funkcję** (ang. *function-preserving transformations*): w chwili powiększenia duża sieć liczy to samo co mała. To, czego mała się *nauczyła*, przechodzi w całości; nowe jest tylko miejsce na więcej.
 #
@@ -110,7 +111,7 @@ train, test = ((images[part].float() / 255, labels[part]) for part in order.spli
 #
 # That holds for *any* activation. A convolution's units are its channels. Batch normalisation is copied along, its running averages too. Where two layers' outputs are added, as in a residual network, both must grow by the same $g$.
 #
-# Check it by hand: two units with the outputs $h = (3, 2)$ and the outgoing weights 6 and 5. Unit 0 gets a copy: its weight 6 becomes 3 and 3, and the answer stays $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. In the package this takes two functions of a few lines; the rest of `widen` finds the layers that must change together.
+# Check it by hand: two units with the outputs $h = (3, 2)$ and the outgoing weights 6 and 5. Unit 0 gets a copy: its weight 6 becomes 3 and 3, and the answer stays $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. In the package this takes two functions of a few lines; the rest of `widen` finds the layers that must change together. (Behind `Flatten` each channel of `conv2` feeds 49 columns of `dense`; `unflatten` keeps those together.)
 # %% [markdown] lang="pl"
 # ## Matematyka
 #
@@ -126,7 +127,7 @@ train, test = ((images[part].float() / 255, labels[part]) for part in order.spli
 #
 # Jest tak dla *każdej* funkcji aktywacji. Neuronami splotu są jego kanały. Normalizację wsadową kopiuje się razem z nimi, ze średnimi kroczącymi włącznie. Tam, gdzie wyjścia dwóch warstw się dodaje, jak w sieci z połączeniami rezydualnymi (ang. *residual connections*), obie muszą rosnąć według tego samego $g$.
 #
-# Sprawdź ręcznie: dwa neurony o wyjściach $h = (3, 2)$ i wagach wyjściowych 6 i 5. Neuron 0 dostaje kopię: jego waga 6 rozpada się na 3 i 3, a odpowiedzią pozostaje $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. W pakiecie to dwie funkcje po parę wierszy; reszta `widen` szuka warstw, które muszą zmienić się razem.
+# Sprawdź ręcznie: dwa neurony o wyjściach $h = (3, 2)$ i wagach wyjściowych 6 i 5. Neuron 0 dostaje kopię: jego waga 6 rozpada się na 3 i 3, a odpowiedzią pozostaje $3 \cdot 3 + 5 \cdot 2 + 3 \cdot 3 = 6 \cdot 3 + 5 \cdot 2 = 28$. W pakiecie to dwie funkcje po parę wierszy; reszta `widen` szuka warstw, które muszą zmienić się razem. (Za `Flatten` każdy kanał `conv2` zasila 49 kolumn `dense`; `unflatten` trzyma je razem.)
 
 # %%
 mapping = torch.tensor([0, 1, 0])
@@ -141,7 +142,7 @@ show_source(copy_incoming, split_outgoing)
 #
 # A new layer with the identity matrix passes everything on. But behind it comes an activation once more. So we need $\varphi(I \varphi(z)) = \varphi(z)$: the activation must be **idempotent**, doing it twice must be the same as doing it once. ReLU is: what has been cut off at 0 stays 0, and the rest is not changed. Tanh is not. In a convolution the identity is a kernel with a 1 in the middle, from each channel to itself, and zeros elsewhere.
 #
-# With batch normalisation behind the new layer, its scale and shift must undo the normalisation: where the incoming values have mean $m$ and variance $v$, take the scale $\sqrt{v + \epsilon}$ and the shift $m$. In evaluation mode, which uses stored averages, any $m$ and $v$ would do. In training mode every batch is normalised by its *own* mean and variance, so they should be measured on real data.
+# With batch normalisation behind the new layer, its scale and shift must undo the normalisation. Measure the mean $\mu$ and the variance $\sigma^2$ of the incoming values, store them as its running averages, and take the scale $\sqrt{\sigma^2 + \epsilon}$ and the shift $\mu$. In evaluation mode, which uses the stored averages, the two cancel, whatever $\mu$ and $\sigma^2$ are. In training mode every batch is normalised by its *own* mean and variance, so they should be measured on real data.
 #
 # ### One layer becomes two
 #
@@ -149,7 +150,7 @@ show_source(copy_incoming, split_outgoing)
 #
 # $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
 #
-# Here $o$, $i$ and $m$ number the channels of the output, the input and the middle, and $*$ is the convolution of two kernels. This is the **morphism equation**. It is linear in $F_2$ if $F_1$ is given, and the other way round: so draw $F_1$ at random and solve for $F_2$ by least squares. If one of the two has at least as many weights as $\tilde G$, one solve suffices, rare exceptions apart. If both have fewer, they must be solved for in turns, and the *residual*, what has not been reproduced yet, falls slowly or stays. (For linear layers it reads $G = F_2 F_1$: any factorisation of a matrix.)
+# Here $o$, $i$ and $m$ number the channels of the output, the input and the middle, and $*$ is the convolution of two kernels. This is the **morphism equation**. It is linear in $F_2$ if $F_1$ is given, and the other way round: so draw $F_1$ at random and solve for $F_2$ by least squares. If one of the two has at least as many weights as $\tilde G$, draw the other at random and solve for this one: one solve suffices, rare exceptions apart. If both have fewer, they must be solved for in turns, and the *residual* $\lVert \tilde G - F_2 \circledast F_1 \rVert / \lVert G \rVert$, what has not been reproduced yet, falls slowly or stays. (For linear layers it reads $G = F_2 F_1$: any factorisation of a matrix.)
 #
 # Between the two comes an activation that is the identity at first and then learns not to be, the **parametric activation**
 #
@@ -161,7 +162,7 @@ show_source(copy_incoming, split_outgoing)
 #
 # Nowa warstwa z macierzą jednostkową wszystko przepuszcza. Ale za nią znów stoi funkcja aktywacji. Musi więc być $\varphi(I \varphi(z)) = \varphi(z)$: funkcja aktywacji ma być **idempotentna**, czyli dwukrotne jej zastosowanie ma dawać to samo co jednokrotne. ReLU taka jest: co już obcięła do zera, zostaje zerem, a reszty nie zmienia. Tangens hiperboliczny nie. W splocie tę samą rolę gra filtr, który łączy każdy kanał z nim samym jedynką pośrodku, a poza tym ma same zera.
 #
-# Jeśli za nową warstwą stoi normalizacja wsadowa, to jej skala i przesunięcie muszą cofnąć normalizację: gdy wchodzące wartości mają średnią $m$ i wariancję $v$, weź skalę $\sqrt{v + \epsilon}$ i przesunięcie $m$. W trybie ewaluacji, który korzysta z zapamiętanych średnich, wystarczyłyby dowolne $m$ i $v$. W trybie treningu każdą paczkę (ang. *batch*) normalizuje jej *własna* średnia i wariancja, więc trzeba je zmierzyć na prawdziwych danych.
+# Jeśli za nową warstwą stoi normalizacja wsadowa, to jej skala i przesunięcie muszą cofnąć normalizację. Zmierz średnią $\mu$ i wariancję $\sigma^2$ wchodzących wartości, zapisz je jako jej średnie kroczące, a jako skalę i przesunięcie weź $\sqrt{\sigma^2 + \epsilon}$ oraz $\mu$. W trybie ewaluacji, który korzysta z zapamiętanych średnich, jedno znosi drugie, jakiekolwiek są $\mu$ i $\sigma^2$. W trybie treningu każdą paczkę (ang. *batch*) normalizuje jej *własna* średnia i wariancja, więc trzeba je zmierzyć na prawdziwych danych.
 #
 # ### Z jednej warstwy dwie
 #
@@ -169,7 +170,7 @@ show_source(copy_incoming, split_outgoing)
 #
 # $$\tilde G = F_2 \circledast F_1, \qquad \tilde G_{oi} = \sum_m F_{2,om} * F_{1,mi} .$$
 #
-# Tutaj $o$, $i$ oraz $m$ numerują kanały wyjścia, wejścia i środka, a $*$ to splot dwóch filtrów. To jest **równanie morfizmu**. Przy danym $F_1$ jest liniowe względem $F_2$ i na odwrót: wystarczy więc wylosować $F_1$ i wyznaczyć $F_2$ metodą najmniejszych kwadratów. Jeśli któryś z nich ma co najmniej tyle wag co $\tilde G$, wystarcza jeden krok, poza rzadkimi wyjątkami. Jeśli oba mają mniej, trzeba wyznaczać je na przemian, a *residuum*, czyli to, czego jeszcze nie udało się odtworzyć, maleje powoli albo przestaje maleć. (Dla warstw gęstych równanie brzmi $G = F_2 F_1$: to dowolny rozkład macierzy na czynniki.)
+# Tutaj $o$, $i$ oraz $m$ numerują kanały wyjścia, wejścia i środka, a $*$ to splot dwóch filtrów. To jest **równanie morfizmu**. Przy danym $F_1$ jest liniowe względem $F_2$ i na odwrót: wystarczy więc wylosować $F_1$ i wyznaczyć $F_2$ metodą najmniejszych kwadratów. Jeśli któryś z nich ma co najmniej tyle wag co $\tilde G$, wylosuj drugi i wyznacz ten: wystarcza jeden krok, poza rzadkimi wyjątkami. Jeśli oba mają mniej, trzeba wyznaczać je na przemian, a *residuum* $\lVert \tilde G - F_2 \circledast F_1 \rVert / \lVert G \rVert$, czyli to, czego jeszcze nie udało się odtworzyć, maleje powoli albo przestaje maleć. (Dla warstw gęstych równanie brzmi $G = F_2 F_1$: to dowolny rozkład macierzy na czynniki.)
 #
 # Między obie warstwy wstawiamy funkcję aktywacji, która na początku jest identycznością, a potem może się od niej w treningu oddalać, czyli **aktywację parametryczną** (ang. *parametric activation*)
 #
@@ -188,25 +189,33 @@ table([(middle, 4 * 9 * middle, f"{residual:.1e}") for middle, residual in zip(c
       [t("channels between", "kanały pośrodku"), t("weights of each layer", "wagi każdej warstwy"), t("residual", "residuum")])
 
 # %% [markdown] lang="en"
-# Four channels in and out, kernels of 3 × 3: composed, two such kernels are 5 × 5, so $\tilde G$ has $4 \cdot 4 \cdot 25 = 400$ numbers. With 12 channels between, each layer has 432 weights, and the residual falls to rounding error. With fewer channels something is left after 20 rounds, although with 10 further rounds would help.
+# Four channels in and out, kernels of 3 × 3: composed, two such kernels are 5 × 5, so $\tilde G$ has $4 \cdot 4 \cdot 25 = 400$ numbers. With 12 channels between, each layer has 432 weights, and the residual falls to rounding error. With fewer channels something is left after 20 rounds (a round solves for $F_2$, then for $F_1$). With 10 channels it is still shrinking, and more rounds would help.
 #
 # One trap: *padding*. Give each of the two convolutions its own zero padding, and along the border of the picture they differ from the old one: the values in between that lie just outside the picture, mostly not zero, are replaced by zeros. Our `morph_depth` pads only the input of the first, but as far as both need it.
 #
-# ### Modules
+# ### New channels, larger kernels
 #
-# What splits once can split again, also sideways: one edge becomes two behind one another, or two side by side whose sum is the old one. Wei et al. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) call what these two steps can make a **simple** module; a residual block is one. Others are **complex**, such as the bridge below. For both, all paths from the input to the output must add up to the old kernel:
+# Two morphisms need no equation. *Larger kernels*: put a border of zeros round the old kernel, and pad the picture by as much more. *Wider by a morphism*: instead of copies, give the layer new channels with random incoming weights and outgoing weights of zero. Nothing listens to them yet, so nothing changes. Unlike a copy, each computes something new from the start; and since its output is not zero, neither is the gradient of its outgoing weights, so training can begin to use it.
+#
+# ### Modules (for the curious)
+#
+# What splits once can split again, also sideways: one edge becomes two behind one another, or two side by side whose sum is the old one. Wei et al. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) call everything that these two steps can build a **simple** module; a residual block is one (here with a convolution on its shortcut, so that the equation has enough unknowns). Others are **complex**, such as the bridge below. Every inner vertex has a parametric activation, the identity at first. So, for both, all paths from the input to the output must add up to the old kernel:
 #
 # $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ the composed kernel of all paths from the input to } u .$$
 #
 # The sum runs over the edges into the output, and $H_{\text{in}}$ is the identity. Draw everything but these last edges at random, and the equation is linear in them. In the figure the edges carry their kernel sizes.
 # %% [markdown] lang="pl"
-# Cztery kanały na wejściu i na wyjściu, filtry 3 × 3: złożenie dwóch takich ma 5 × 5, więc $\tilde G$ to $4 \cdot 4 \cdot 25 = 400$ liczb. Przy 12 kanałach pośrodku każda warstwa ma 432 wagi i residuum spada do błędu zaokrągleń. Przy mniejszej liczbie kanałów po 20 rundach coś jeszcze zostaje, choć przy 10 dalsze rundy by pomogły.
+# Cztery kanały na wejściu i na wyjściu, filtry 3 × 3: złożenie dwóch takich ma 5 × 5, więc $\tilde G$ to $4 \cdot 4 \cdot 25 = 400$ liczb. Przy 12 kanałach pośrodku każda warstwa ma 432 wagi i residuum spada do błędu zaokrągleń. Przy mniejszej liczbie kanałów po 20 rundach coś jeszcze zostaje (runda wyznacza najpierw $F_2$, potem $F_1$). Przy 10 kanałach residuum wciąż maleje i dalsze rundy by pomogły.
 #
 # Uwaga na pułapkę: *dopełnianie zerami* (ang. *padding*). Jeśli każdy z dwóch splotów dopełnia swoje wejście osobno, to na brzegu obrazu liczą one co innego niż stary: wartości pośrednie tuż za brzegiem obrazu, na ogół różne od zera, zostają zastąpione zerami. Nasze `morph_depth` dopełnia tylko wejście pierwszego splotu, za to od razu tak szeroko, jak potrzebują oba.
 #
-# ### Moduły
+# ### Nowe kanały, większe filtry
 #
-# Co raz się podzieliło, może się dzielić dalej, także wszerz: z jednej krawędzi powstają dwie, jedna za drugą, albo dwie obok siebie, których suma jest starą. To, co da się zbudować z tych dwóch kroków, Wei i in. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) nazywają modułem **prostym**; należy do nich blok rezydualny. Inne są **złożone**, jak mostek poniżej. W obu wypadkach wszystkie drogi od wejścia do wyjścia muszą dać razem stary filtr:
+# Dwa morfizmy obywają się bez równania. *Większe filtry*: stary filtr otaczamy zerami, a obraz dopełniamy o tyle samo szerzej. *Szersza przez morfizm*: zamiast kopii warstwa dostaje nowe kanały o losowych wagach wejściowych i wagach wyjściowych równych zeru. Nikt ich jeszcze nie słucha, więc nic się nie zmienia. W odróżnieniu od kopii każdy od początku liczy coś nowego; a skoro jego wyjście nie jest zerem, to nie jest nim też gradient wag wyjściowych i trening może zacząć z niego korzystać.
+#
+# ### Moduły (dla dociekliwych)
+#
+# Co raz się podzieliło, może się dzielić dalej, także wszerz: z jednej krawędzi powstają dwie, jedna za drugą, albo dwie obok siebie, których suma jest starą. To, co da się zbudować z tych dwóch kroków, Wei i in. (2017, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281)) nazywają modułem **prostym**; należy do nich blok rezydualny (tutaj ze splotem na skrócie, żeby równanie miało dość niewiadomych). Inne są **złożone**, jak mostek poniżej. Każdy wierzchołek wewnętrzny ma aktywację parametryczną, na początku identyczność. Dlatego w obu wypadkach wszystkie drogi od wejścia do wyjścia muszą dać razem stary filtr:
 #
 # $$\tilde G = \sum_{u} F_{u \to \text{out}} \circledast H_u, \qquad H_u \text{ to złożony filtr wszystkich dróg od wejścia do } u .$$
 #
@@ -225,7 +234,7 @@ for ax, edges, heights in zip(axes, (residual_block, bridge), ({}, {"a": (1.5, 0
     for name, place in where.items():
         if any(name in edge for edge in edges):
             ax.annotate(name, place, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white", "ec": palette("black")})
-    ax.set(xlim=(-0.4, 3.4), ylim=(-1.1, 1.1), title=t("simple", "prosty") if is_simple(edges) else t("complex", "złożony"))
+    ax.set(xlim=(-0.4, 3.4), ylim=(-1.1, 1.1), title=t("residual block: simple", "blok rezydualny: prosty") if is_simple(edges) else t("bridge: complex", "mostek: złożony"))
     ax.axis("off")
 show(fig, alt=t("Two graphs from in to out. Simple: a path by way of a and b, and a direct edge. Complex: paths by a and by b, with an edge from a to b across.",
                 "Dwa grafy od wejścia in do wyjścia out. Prosty: droga przez a i b oraz krawędź bezpośrednia. Złożony: drogi przez a i przez b oraz krawędź w poprzek z a do b."))
@@ -233,11 +242,11 @@ show(fig, alt=t("Two graphs from in to out. Simple: a path by way of a and b, an
 # %% [markdown] lang="en"
 # ## The experiment
 #
-# A teacher learns for three epochs. Then it grows: twice as wide everywhere, deeper by two convolutions, with larger kernels, by a morphism, by a whole bridge in the place of a layer. Beside them stands a growth that is *no* morphism: the same deeper network, but its new layers random, as torch makes them.
+# A teacher learns for three epochs. Then it grows, in one of six ways: twice as wide everywhere; deeper by two convolutions, with the statistics for batch normalisation or without; with larger kernels; with `conv2` split in two by the morphism equation (and tanh between, to show that any activation will do); with a bridge in the place of `conv2`. A seventh is *no* morphism: the same deeper network, but its new layers random, as torch makes them.
 # %% [markdown] lang="pl"
 # ## Eksperyment
 #
-# Nauczyciel uczy się przez trzy epoki. Potem rośnie: wszędzie dwa razy szerszy, głębszy o dwa sploty, z większymi filtrami, przez morfizm, z całym mostkiem w miejsce warstwy. Obok stoi powiększenie, które *nie* jest morfizmem: ta sama głębsza sieć, ale jej nowe warstwy są losowe, takie, jakie tworzy PyTorch.
+# Nauczyciel uczy się przez trzy epoki. Potem rośnie na jeden z sześciu sposobów: wszędzie dwa razy szerzej; o dwa sploty głębiej, ze statystykami dla normalizacji wsadowej albo bez nich; z większymi filtrami; z `conv2` rozdzielonym na dwa sploty równaniem morfizmu (i z tangensem pośrodku, żeby pokazać, że funkcja aktywacji może być dowolna); z mostkiem w miejscu `conv2`. Siódmy sposób *nie* jest morfizmem: ta sama głębsza sieć, ale jej nowe warstwy są losowe, takie, jakie tworzy PyTorch.
 
 # %%
 def accuracy(network):
@@ -249,8 +258,9 @@ def learn(network, epochs, seed, every=9):
     # en: Accuracies before the first mini-batch and after every ninth one.
     # pl: Dokładności przed pierwszą minipaczką i po każdej dziewiątej.
     optimizer, generator = torch.optim.Adam(network.parameters(), 1e-3), torch.Generator().manual_seed(seed)
-    curve, epoch = [accuracy(network)], [torch.randperm(4000, generator=generator).split(64) for _ in range(3)]
-    for number, batch in enumerate(sum(epoch, ())[: int(63 * epochs)], start=1):
+    shuffled = [torch.randperm(4000, generator=generator).split(64) for _ in range(math.ceil(epochs))]
+    curve = [accuracy(network)]
+    for number, batch in enumerate(sum(shuffled, ())[: int(epochs * len(shuffled[0]))], start=1):
         loss = F.cross_entropy(network.train()(train[0][batch]), train[1][batch])
         optimizer.zero_grad()
         loss.backward()
@@ -281,6 +291,8 @@ def deeper(network):
 
 
 def random_layers(network):
+    # en: Behind each activation: 0 is what stood there, 1 the new convolution, 2 its batch normalisation.
+    # pl: Za każdą funkcją aktywacji: 0 to to, co tam stało, 1 to nowy splot, 2 to jego normalizacja wsadowa.
     grown = deeper(network)
     for act, part in product(("act1", "act2"), (1, 2)):
         grown.get_submodule(act)[part].reset_parameters()
@@ -299,7 +311,7 @@ grow = {
 
 # %% tags=["predict"]
 guess = Prediction(
-    ("The teacher is right on about 94 % of the test digits. How many does the network with two random layers get right, before it learns?", "Nauczyciel rozpoznaje około 94 % cyfr testowych. Ile procent rozpozna sieć z dwiema losowymi warstwami, zanim zacznie się uczyć?"),
+    ("The teacher is right on about 94 % of the test digits. What percentage does the network with two random layers get right, before any training?", "Nauczyciel rozpoznaje około 94 % cyfr testowych. Ile procent rozpozna sieć z dwiema losowymi warstwami, zanim zacznie się uczyć?"),
     low=0, high=100, unit="%",
 )
 guess
@@ -327,21 +339,21 @@ table([(t("teacher"), parameters(teacher), "–", "–", f"{teacher_curve[-1]:.1
 guess.compare(100 * at_growth[t("random layers", "losowe warstwy")])
 
 # %% [markdown] lang="en"
-# In evaluation mode every morphism changes the outputs by rounding errors only, and no answer with them, up to four times the parameters. Random layers wipe out what was learned, although every trained weight is still there.
+# In evaluation mode every morphism changes the outputs by rounding errors only, and not a single answer, even with four times the parameters. Random layers put the network back to guessing: they wipe out what was learned, although every trained weight is still there.
 #
-# Deepening without statistics is exact in evaluation mode, and off in training mode, as computed above: when such a network begins to train, it computes something else (in the record it loses half a point, and has it back within twenty batches). With the statistics of a batch the function is kept on that batch, and changes little on others.
+# Deepening without statistics is exact in evaluation mode, and off in training mode, as computed above: when such a network begins to train, it computes something else. With the statistics of a batch the function is kept exactly on that batch, and nearly on others. (In the table further below, after nine batches: “deeper, no statistics” against “deeper”.)
 #
-# ### Learning on
+# ### Training continues
 #
-# Now the grown networks learn, and beside them the teacher itself and a wide network from scratch. When we widen, the incoming weights of the copies get a little noise (0.1 standard deviations of the layer's weights); what it is for will be seen in the part “When it fails”. The function is then preserved only nearly. Three teachers, each with another order of batches; bands are 95 % intervals.
+# Now the grown networks learn, and beside them the teacher itself and a wide network from scratch. When we widen, the incoming weights of the copies get a little noise (0.3 standard deviations of the layer's weights); the section “When it fails” shows why. The function is then preserved only nearly. Three teachers, each with its own initial weights and order of batches; bands are 95 % intervals.
 # %% [markdown] lang="pl"
-# W trybie ewaluacji każdy morfizm zmienia wyjścia tylko o błąd zaokrągleń i nie zmienia przy tym żadnej odpowiedzi, choć parametrów bywa nawet cztery razy więcej. Losowe warstwy niszczą to, czego sieć się nauczyła, mimo że wszystkie wytrenowane wagi wciąż w niej są.
+# W trybie ewaluacji każdy morfizm zmienia wyjścia tylko o błąd zaokrągleń i nie zmienia przy tym żadnej odpowiedzi, choć parametrów bywa nawet cztery razy więcej. Losowe warstwy cofają sieć do zgadywania: niszczą to, czego się nauczyła, mimo że wszystkie wytrenowane wagi wciąż w niej są.
 #
-# Pogłębienie bez statystyk jest dokładne w trybie ewaluacji, a w trybie treningu nie, zgodnie z rachunkiem powyżej: gdy taka sieć zaczyna się uczyć, liczy co innego (w zapisie traci pół punktu i odrabia to w niespełna dwadzieścia paczek). Ze statystykami paczki funkcja jest na tej paczce zachowana, a na innych mało się zmienia.
+# Pogłębienie bez statystyk jest dokładne w trybie ewaluacji, a w trybie treningu nie, zgodnie z rachunkiem powyżej: gdy taka sieć zaczyna się uczyć, liczy co innego. Ze statystykami paczki funkcja jest na tej paczce zachowana dokładnie, a na innych prawie. (Porównaj w tabeli niżej, po dziewięciu paczkach: „głębsza, bez statystyk” i „głębsza”.)
 #
 # ### Dalsze uczenie
 #
-# Teraz powiększone sieci uczą się dalej, a obok nich sam nauczyciel i szeroka sieć trenowana od zera. Przy poszerzaniu wagi wejściowe kopii dostają odrobinę szumu (0,1 odchylenia standardowego wag warstwy); po co, okaże się w części „Kiedy to zawodzi”. Funkcja jest wtedy zachowana tylko w przybliżeniu. Trzech nauczycieli, każdy z inną kolejnością paczek; pasma to przedziały ufności 95 %.
+# Teraz powiększone sieci uczą się dalej, a obok nich sam nauczyciel i szeroka sieć trenowana od zera. Przy poszerzaniu wagi wejściowe kopii dostają odrobinę szumu (0,3 odchylenia standardowego wag warstwy); po co, okaże się w części „Kiedy to zawodzi”. Funkcja jest wtedy zachowana tylko w przybliżeniu. Trzech nauczycieli, każdy z własnymi wagami początkowymi i kolejnością paczek; pasma to przedziały ufności 95 %.
 
 # %% tags=["predict"]
 lead = Prediction(
@@ -355,11 +367,11 @@ runs = {name: [] for name in ("teacher", "wider", "deeper", "wide from scratch")
 for seed in range(3 * SEED, 3 * SEED + 3):
     start, _ = taught(seed)
     scratch = digit_net(16, 64)
-    for name, network in zip(runs, (copy.deepcopy(start), wider(start, seed=seed, noise=0.1), deeper(start), scratch)):
+    for name, network in zip(runs, (copy.deepcopy(start), wider(start, seed=seed, noise=0.3), deeper(start), scratch)):
         runs[name].append(learn(network, 2, seed + 1))
 batches = np.arange(0, 9 * len(runs["wider"][0]), 9)
 after_one = {name: 100 * np.array(curves)[:, batches.searchsorted(63)] for name, curves in runs.items()}
-told = {"teacher": t("teacher, trained on", "nauczyciel, uczony dalej"), "wider": t("wider, noise 0.1", "szersza, szum 0,1"), "deeper": t("deeper", "głębsza"), "wide from scratch": t("wide, from scratch", "szeroka, od zera")}
+told = {"teacher": t("teacher, training continued", "nauczyciel, uczony dalej"), "wider": t("wider, noise 0.3", "szersza, szum 0,3"), "deeper": t("deeper", "głębsza"), "wide from scratch": t("wide, from scratch", "szeroka, od zera")}
 fig, ax = plt.subplots(figsize=(7.5, 3.8))
 for (name, curves), colour in zip(runs.items(), ("grey", "blue", "green", "red")):
     band(ax, batches, 100 * np.array(curves), told[name], colour)
@@ -370,15 +382,15 @@ show(fig, alt=t("Accuracy against mini-batches. The wider and the deeper network
 lead.compare(float((after_one["wider"] - after_one["wide from scratch"]).mean()))
 
 # %% [markdown] lang="en"
-# The head start is large and certain, and soon nearly used up. Ten seeds and five epochs, from the record; left as seen by someone who *has* the teacher, right with the teacher's own 189 mini-batches counted.
+# The head start is large and certain, and soon nearly used up. Ten seeds and five epochs, from the record: on the left as seen by someone who already *has* the teacher, on the right with the teacher's own 189 mini-batches counted. (There the morphism splits both convolutions.)
 # %% [markdown] lang="pl"
-# Przewaga na starcie jest duża i pewna, ale szybko prawie znika. Niżej dziesięć ziaren losowości i pięć epok, z zapisu: po lewej tak, jak widzi to ktoś, kto nauczyciela *już ma*, po prawej z doliczonymi 189 minipaczkami samego nauczyciela.
+# Przewaga na starcie jest duża i pewna, ale szybko prawie znika. Niżej dziesięć ziaren losowości i pięć epok, z zapisu: po lewej tak, jak widzi to ktoś, kto nauczyciela *już ma*, po prawej z doliczonymi 189 minipaczkami samego nauczyciela. (Morfizm dzieli tam oba sploty.)
 
 # %%
 record = recorded("growing_networks")
 good, x = record.results["good"], np.array(record.results["batches"])
 paid = record.results["teachers"]["good"]["batches"][-1]
-shown = {"teacher, trained on": (told["teacher"], "grey"), "wider, noise": (t("wider, noise 0.3", "szersza, szum 0,3"), "blue"), "deeper": (told["deeper"], "green"),
+shown = {"teacher, trained on": (told["teacher"], "grey"), "wider, noise": (told["wider"], "blue"), "deeper": (told["deeper"], "green"),
          "wide from scratch": (told["wide from scratch"], "red"), "deep from scratch": (t("deep, from scratch", "głęboka, od zera"), "orange")}
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
 for ax, counted in zip(axes, (0, paid)):
@@ -389,29 +401,34 @@ for ax, counted in zip(axes, (0, paid)):
 axes[0].set(ylabel=t("accuracy (%)", "dokładność (%)"), title=t("the teacher was there", "nauczyciel już był"))
 axes[1].set_title(t("the teacher's batches counted", "z paczkami nauczyciela"))
 axes[1].legend(loc="lower right", fontsize=9)
-show(fig, alt=t("Left, grown networks begin at 94 percent and those from scratch reach this level after two epochs or so. Right, shifted by the teacher's batches, the wide network from scratch is level with the grown ones or ahead.",
-                "Po lewej powiększone sieci zaczynają od 94 procent, a trenowane od zera dochodzą do tego poziomu po mniej więcej dwóch epokach. Po prawej, po przesunięciu o paczki nauczyciela, szeroka sieć od zera jest na równi z powiększonymi albo przed nimi."))
+show(fig, alt=t("Left, grown networks begin at 94 percent and those from scratch reach this level after two epochs or so. Right, shifted by the teacher's batches, the wide network from scratch is ahead of the grown ones.",
+                "Po lewej powiększone sieci zaczynają od 94 procent, a trenowane od zera dochodzą do tego poziomu po mniej więcej dwóch epokach. Po prawej, po przesunięciu o paczki nauczyciela, szeroka sieć od zera wyprzedza powiększone."))
 ends = {name: 100 * np.array(good[name]["curve"])[:, -1] for name in good}
 early = {name: 100 * np.array(good[name]["curve"])[:, 1] for name in good}
-names = {"teacher, trained on": told["teacher"], "wider": t("wider, no noise", "szersza, bez szumu"), "wider, noise": t("wider, noise 0.3", "szersza, szum 0,3"), "morphed wider": t("wider by a morphism", "szersza przez morfizm"),
-         "wide from scratch": told["wide from scratch"], "random padding": t("wide, random around the old weights", "szeroka, losowe wagi wokół starych"), "deeper": told["deeper"], "morphed deeper": t("deeper by a morphism", "głębsza przez morfizm"),
+names = {"teacher, trained on": told["teacher"], "wider": t("wider, no noise", "szersza, bez szumu"), "wider, noise": told["wider"], "morphed wider": t("wider by a morphism", "szersza przez morfizm"),
+         "wide from scratch": told["wide from scratch"], "random padding": t("wide, random around the old weights", "szeroka, losowe wagi wokół starych"), "deeper": told["deeper"], "deeper, blind": t("deeper, no statistics", "głębsza, bez statystyk"), "morphed deeper": t("deeper by a morphism", "głębsza przez morfizm"),
          "random layer": t("deeper, random layers", "głębsza, losowe warstwy"), "deep from scratch": t("deep, from scratch", "głęboka, od zera"), "larger kernels": t("larger kernels", "większe filtry")}
 table([(label, f"{100 * np.mean([c[0] for c in good[name]['curve']]):.1f}", f"{early[name].mean():.1f}", f"{ends[name].mean():.1f}") for name, label in names.items()],
       [t("accuracy (%)", "dokładność (%)"), t("at growth", "przy powiększeniu"), t("after 9 batches", "po 9 paczkach"), t("after 5 epochs", "po 5 epokach")])
 record.note()
 
 # %% [markdown] lang="en"
-# Read the last column first: after five epochs hardly anything separates them. What growing buys is **time, not quality**, and only if the small network exists already. (We count mini-batches; those of the small teacher are cheaper, so in seconds the bill would be kinder to growing.) Compare also with the teacher who simply learned on: copies, noisy or not, gained nothing over it; fresh channels and new layers gained about half a point. Room must also be filled.
+# Read the last column first: after five epochs hardly anything separates them. What growing buys is **time, not quality**, and only if the small network exists already; on the right the wide network from scratch is ahead wherever the two can be compared. (We count mini-batches; those of the small teacher are cheaper, so in seconds the bill would be kinder to growing.)
 #
-# After nine batches nearly all are a little worse than at the start, the teacher not excepted: Adam begins anew, without memory and at the full learning rate. In Chen et al. the gain was the same in kind: Inception networks on ImageNet that had been widened or deepened reached a given accuracy with much less training than those from scratch. There an experiment takes weeks; in ours it takes seconds, so that we can afford ten seeds, and the digits are easy.
+# Compare also with the teacher that simply kept training: copies, noisy or not, gained next to nothing over it; fresh channels, identity layers and larger kernels gained about half a point. Extra room is worth nothing until something fills it.
 #
-# Also look at “random around the old weights”: the accuracy hardly falls, although this is no morphism, and it ends no lower. Torch's small first weights keep the random part quiet, and it brings new material. That is luck, not a law, as the random layers show.
+# In Chen et al. the gain was the same in kind: Inception networks on ImageNet that had been widened or deepened reached a given accuracy with much less training than those from scratch. There an experiment takes weeks; in ours it takes seconds, so that we can afford ten seeds, and the digits are easy.
+#
+# Also look at “random around the old weights”: the accuracy hardly falls, although this is no morphism, and it ends no lower. Probably torch's small first weights keep the random part quiet. It worked here; the random layers show that it is luck, not a law.
+
 # %% [markdown] lang="pl"
-# Zacznij od ostatniej kolumny: po pięciu epokach prawie nic ich nie różni. Powiększanie oszczędza **czas, ale nie poprawia jakości**, i to tylko wtedy, gdy mała sieć już istnieje. (Liczymy minipaczki, a te u małego nauczyciela są tańsze; w sekundach rachunek wypadłby dla powiększania korzystniej.) Porównaj też z nauczycielem, który po prostu uczył się dalej: kopie, z szumem czy bez, nie dały nad nim przewagi; świeże kanały i nowe warstwy dały około pół punktu. Większe miejsce trzeba jeszcze umieć zapełnić.
+# Zacznij od ostatniej kolumny: po pięciu epokach prawie nic ich nie różni. Powiększanie oszczędza **czas, ale nie poprawia jakości**, i to tylko wtedy, gdy mała sieć już istnieje; na prawym rysunku szeroka sieć od zera prowadzi wszędzie tam, gdzie da się je porównać. (Liczymy minipaczki, a te u małego nauczyciela są tańsze; w sekundach rachunek wypadłby dla powiększania korzystniej.)
 #
-# Po dziewięciu paczkach prawie wszystkie są odrobinę gorsze niż na starcie, nauczyciela nie wyłączając: Adam zaczyna od nowa, bez pamięci i z pełnym współczynnikiem uczenia. U Chena i in. zysk był tego samego rodzaju: poszerzone albo pogłębione sieci Inception na zbiorze ImageNet osiągały daną dokładność po znacznie krótszym treningu niż te od zera. Tam eksperyment trwa tygodnie; nasz trwa sekundy, więc stać nas na dziesięć ziaren, za to cyfry są łatwe.
+# Porównaj też z nauczycielem, który po prostu uczył się dalej: kopie, z szumem czy bez, nie dały nad nim prawie żadnej przewagi; świeże kanały, warstwy identycznościowe i większe filtry dały około pół punktu. Większe miejsce trzeba jeszcze czymś zapełnić.
 #
-# Spójrz też na „losowe wagi wokół starych”: dokładność prawie nie spada, choć to nie jest morfizm, a na końcu nie jest niższa. Małe początkowe wagi z biblioteki torch sprawiają, że losowa część jest cicha, a wnosi nowy materiał. To szczęście, a nie prawo, jak pokazują losowe warstwy.
+# U Chena i in. zysk był tego samego rodzaju: poszerzone albo pogłębione sieci Inception na zbiorze ImageNet osiągały daną dokładność po znacznie krótszym treningu niż te od zera. Tam eksperyment trwa tygodnie; nasz trwa sekundy, więc stać nas na dziesięć ziaren, za to cyfry są łatwe.
+#
+# Spójrz też na „losowe wagi wokół starych”: dokładność prawie nie spada, choć to nie jest morfizm, a na końcu nie jest niższa. Prawdopodobnie małe początkowe wagi z biblioteki torch sprawiają, że losowa część jest cicha. Tutaj się udało; że to szczęście, a nie prawo, pokazują losowe warstwy.
 
 # %% [markdown] lang="en"
 # ## Explore
@@ -455,28 +472,28 @@ explore(growth, wide=widgets.Checkbox(value=True, description=t("wider", "szersz
 #
 # ### Copies that stay copies
 #
-# Take unit $i$ and its copy $j$. They have the same incoming weights, so the same output $h$, and the same outgoing weights $V_{oi} = V_{oj}$. With $\delta_o$ the gradient of the loss for output $o$, and $z = W x + b$,
+# Take unit $i$ and its copy $j$. They have the same incoming weights, so the same output $h$, and the same outgoing weights $V_{oi} = V_{oj}$. With $\delta_o = \partial L / \partial y_o$, $z = W x + b$ and $W_j$ a row,
 #
-# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
+# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x^\top = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x^\top = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
 #
-# The same gradient moves both in the same way, at every step: **they stay the same unit**, paid for twice. A little noise on the copies' incoming weights breaks the tie. (The bakers, too, must differ before they can specialise.) Does that make them specialists? Watch the distance between copy and original, before and after two epochs.
+# The same gradient moves both in the same way, at every step: **they stay the same unit**, paid for twice. A little noise on the copies' incoming weights breaks the tie. (So does dropout: it silences one copy and not the other. The bakers, too, must differ before they can specialise.) Does that make them specialists? Watch the distance between copy and original, before and after two epochs.
 # %% [markdown] lang="pl"
 # ## Kiedy to zawodzi
 #
 # ### Kopie, które zostają kopiami
 #
-# Weź neuron $i$ i jego kopię $j$. Mają te same wagi wejściowe, więc to samo wyjście $h$, oraz te same wagi wyjściowe $V_{oi} = V_{oj}$. Gdy $\delta_o$ to gradient straty względem wyjścia $o$, a $z = W x + b$, to
+# Weź neuron $i$ i jego kopię $j$. Mają te same wagi wejściowe, więc to samo wyjście $h$, oraz te same wagi wyjściowe $V_{oi} = V_{oj}$. Gdy $\delta_o = \partial L / \partial y_o$, $z = W x + b$, a $W_j$ to wiersz, mamy
 #
-# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
+# $$\frac{\partial L}{\partial W_j} = \sum_o \delta_o V_{oj}\, \varphi'(z_j)\, x^\top = \sum_o \delta_o V_{oi}\, \varphi'(z_i)\, x^\top = \frac{\partial L}{\partial W_i}, \qquad \frac{\partial L}{\partial V_{oj}} = \delta_o h_j = \frac{\partial L}{\partial V_{oi}} .$$
 #
-# Ten sam gradient przesuwa oba tak samo, w każdym kroku: **pozostają tym samym neuronem**, za który płacimy podwójnie. Odrobina szumu w wagach wejściowych kopii łamie tę symetrię. (Piekarze też muszą się czymś różnić, zanim zaczną się specjalizować.) Czy robi to z nich specjalistów? Śledź odległość między kopią a oryginałem, przed dwiema epokami i po nich.
+# Ten sam gradient przesuwa oba tak samo, w każdym kroku: **pozostają tym samym neuronem**, za który płacimy podwójnie. Odrobina szumu w wagach wejściowych kopii łamie tę symetrię. (Dropout też: wycisza jedną kopię, a drugiej nie. Piekarze także muszą się czymś różnić, zanim zaczną się specjalizować.) Czy robi to z nich specjalistów? Śledź odległość między kopią a oryginałem, przed dwiema epokami i po nich.
 
 # %%
 def apart(network, mapping):
     # en: Mean distance of a copy's incoming weights from the original's, in lengths of the original's.
     # pl: Średnia odległość wag wejściowych kopii od oryginału, w długościach wag oryginału.
-    rows = network.dense.weight.detach()
-    return ((rows - rows[mapping]).norm(dim=1) / rows[mapping].norm(dim=1))[32:].mean().item()
+    rows, copied = network.dense.weight.detach(), mapping != torch.arange(len(mapping))
+    return ((rows - rows[mapping]).norm(dim=1) / rows[mapping].norm(dim=1))[copied].mean().item()
 
 
 mapping = random_mapping(32, 64, torch.Generator().manual_seed(SEED))
@@ -489,13 +506,13 @@ for noise in (0, 0.1, 0.3):
     print(t(f"noise {noise}: apart {before:.5f}, after two epochs {copies[noise]:.5f}", f"szum {noise}: odległość {before:.5f}, po dwóch epokach {copies[noise]:.5f}"))
 
 # %% [markdown] lang="en"
-# Without noise the distance stays exactly 0. With noise it stays about what it was: copies that differ, but no specialists in two epochs, which agrees with the table above.
+# Without noise the distance stays exactly 0. Noise keeps them different, but they do not move further apart in two epochs; nor did the table above show a gain.
 #
 # ### An activation that is not idempotent
 #
 # The same network with tanh in the place of ReLU. `deepen` refuses. What would have happened, had it not?
 # %% [markdown] lang="pl"
-# Bez szumu odległość pozostaje dokładnie zerem. Z szumem pozostaje mniej więcej taka, jaka była: kopie różne, ale w dwie epoki jeszcze nie specjaliści, co zgadza się z tabelą powyżej.
+# Bez szumu odległość pozostaje dokładnie zerem. Z szumem kopie pozostają różne, ale w dwie epoki nie oddalają się od siebie; zysku nie pokazała też tabela powyżej.
 #
 # ### Funkcja aktywacji, która nie jest idempotentna
 #
@@ -522,7 +539,7 @@ table([(name, f"{distance:.0e}", f"{accuracy(broken[name]):.1%}") for name, dist
 #
 # ### A teacher that was too small
 #
-# Four times fewer channels and units, and after eight epochs still well behind our first teacher; each further epoch brings a point at most. It grows to that teacher's size, and learns on. (From the record.)
+# Four times fewer channels and units, and after eight epochs still well behind our first teacher; each further epoch brings a point at most. It grows to that teacher's size, and goes on learning. (From the record.)
 # %% [markdown] lang="pl"
 # Wyjścia się zmieniają, choć odpowiedzi prawie nie: tangens spłaszcza to, co widzi głowica, a największe wyjście zwykle pozostaje największe. Aktywacja parametryczna nie zmienia niczego.
 #
@@ -540,17 +557,17 @@ ax.legend(loc="lower right", fontsize=9)
 show(fig, alt=t("A small teacher's descendants begin near 88 percent and rise slowly; the network from scratch passes the copies after about one and a half epochs and stays above them; the one grown by a morphism stays level with it.", "Potomkowie małego nauczyciela zaczynają blisko 88 procent i rosną powoli; sieć trenowana od zera wyprzedza kopie po około półtorej epoki i zostaje wyżej, a powiększona przez morfizm idzie z nią prawie równo."))
 
 # %% [markdown] lang="en"
-# Here the inheritance is a burden. What the small network had to squeeze into two channels, the grown one still computes that way; copies, even noisy ones, have to unlearn it first, and stay clearly behind the network that has inherited nothing. New random channels (*by a morphism*) bring fresh material and keep up with it. **Grow a network that is good for its size, not one whose size forced bad features on it.**
+# Here *copying* is a burden. Copies of two poor channels, even noisy ones, are still poor channels, and stay about three points behind the network that inherited nothing. The network that inherited just as much, but got new random channels (*by a morphism*), nearly keeps up with it. **If a network was too small to find good features, give it new units, not copies of the old ones.**
 #
 # ## In robotics
 #
-# A robot gets a new sensor: a depth camera beside the grey one. Must its network start again? Give the first layer one more input channel with weights of zero: not a single output changes, whatever the new sensor says, and learning decides what it is good for.
+# A robot gets a new sensor: a depth camera beside the grey one. Must its network start again? Give the first layer one more input channel with weights of zero: not a single output changes, whatever the new sensor says, and learning decides what it is good for. (The gradient of these weights is not zero, because their input is not.)
 # %% [markdown] lang="pl"
-# Tutaj dziedzictwo jest ciężarem. To, co mała sieć musiała wcisnąć w dwa kanały, powiększona nadal liczy w ten sam sposób; kopie, nawet zaszumione, muszą się tego najpierw oduczyć i wyraźnie przegrywają z siecią, która niczego nie odziedziczyła. Nowe losowe kanały (*przez morfizm*) wnoszą świeży materiał i dotrzymują jej kroku. **Powiększaj sieć, która jest dobra jak na swój rozmiar, a nie taką, której rozmiar narzucił złe cechy.**
+# Tutaj ciężarem jest *kopiowanie*. Kopie dwóch kiepskich kanałów, nawet zaszumione, to nadal kiepskie kanały i sieć z nimi przegrywa o mniej więcej trzy punkty z siecią, która niczego nie odziedziczyła. Sieć, która odziedziczyła tyle samo, ale dostała nowe losowe kanały (*przez morfizm*), prawie dotrzymuje jej kroku. **Jeśli sieć była za mała, żeby znaleźć dobre cechy, daj jej nowe neurony, a nie kopie starych.**
 #
 # ## W robotyce
 #
-# Robot dostaje nowy czujnik: kamerę głębi obok zwykłej, w odcieniach szarości. Czy jego sieć musi zaczynać od nowa? Daj pierwszej warstwie jeszcze jeden kanał wejściowy o wagach zero: nie zmieni się ani jedno wyjście, cokolwiek nowy czujnik powie, a do czego się przyda, pokaże dalsze uczenie.
+# Robot dostaje nowy czujnik: kamerę głębi obok zwykłej, w odcieniach szarości. Czy jego sieć musi zaczynać od nowa? Daj pierwszej warstwie jeszcze jeden kanał wejściowy o wagach zero: nie zmieni się ani jedno wyjście, cokolwiek nowy czujnik powie, a do czego się przyda, pokaże dalsze uczenie. (Gradient tych wag nie jest zerem, bo nie jest nim ich wejście.)
 
 # %%
 two_sensors = copy.deepcopy(teacher).eval()
@@ -560,22 +577,22 @@ with torch.no_grad():
 print(t(f"change of the outputs by a second sensor, pure noise: {change:.0e}", f"zmiana wyjść przez drugi czujnik, czysty szum: {change:.0e}"))
 
 # %% [markdown] lang="en"
-# That is how OpenAI Five, which played Dota 2, lived through ten months of changes to game, observations and network: at each change of network or observations a *surgery* kept what the policy computed (Berner et al. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). The authors also report the other side: afterwards they trained once more from scratch, with the final setting, and got a stronger policy with a fraction of the computation. Growing keeps a system alive while it develops; whoever knows in the end what he wants can do better with a fresh start.
+# The same trick carried OpenAI Five, which played Dota 2, through ten months of changes to game, observations and network: at each change of network or observations a *surgery* kept, exactly or nearly, what the policy computed (Berner et al. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). The authors also report the other side: afterwards they trained once more from scratch, with the final setting, and got a stronger policy with a fraction of the computation. Growing keeps a system alive while it develops; once you know what you want, a fresh start can do better.
 #
 # Architecture search uses function-preserving transformations for the same reason: a candidate need not be trained from zero if it grows out of its predecessor (Cai et al. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
 # %% [markdown] lang="pl"
-# Tak przez dziesięć miesięcy zmian w grze, obserwacjach i sieci przetrwał OpenAI Five, grający w Dotę 2: przy każdej zmianie sieci lub obserwacji *operacja chirurgiczna* (ang. *surgery*) zachowywała to, co liczyła polityka (Berner i in. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). Autorzy pokazują też drugą stronę: na koniec wytrenowali system jeszcze raz od zera, w ostatecznych ustawieniach, i małym ułamkiem obliczeń uzyskali silniejszą politykę. Powiększanie utrzymuje system przy życiu, dopóki się rozwija; kto na koniec już wie, czego chce, może więcej zyskać, zaczynając od nowa.
+# Tak przez dziesięć miesięcy zmian w grze, obserwacjach i sieci przetrwał OpenAI Five, grający w Dotę 2: przy każdej zmianie sieci lub obserwacji *operacja chirurgiczna* (ang. *surgery*) zachowywała, dokładnie albo prawie, to, co liczyła polityka (Berner i in. 2019, [arXiv 1912.06680](https://arxiv.org/abs/1912.06680)). Autorzy pokazują też drugą stronę: na koniec wytrenowali system jeszcze raz od zera, w ostatecznych ustawieniach, i małym ułamkiem obliczeń uzyskali silniejszą politykę. Powiększanie utrzymuje system przy życiu, dopóki się rozwija; kto na koniec już wie, czego chce, może więcej zyskać, zaczynając od nowa.
 #
 # Z tego samego powodu przekształceń zachowujących funkcję używa się w wyszukiwaniu architektur: kandydata nie trzeba trenować od zera, jeśli wyrasta z poprzednika (Cai i in. 2018, [arXiv 1707.04873](https://arxiv.org/abs/1707.04873)).
 
 # %% [markdown] lang="en"
 # ## Exercises
 #
-# **1. A wider pair of layers.** Two linear layers compute $y = W_2\, \varphi(W_1 x + b_1)$: a row of `W1` and an entry of `b1` make a unit, and a column of `W2` says what is heard of it. `mapping` names, for each unit of the wider layer, the old unit that it copies; it begins with the old units, 0, 1, 2, …, themselves. Return the new `W1`, `b1` and `W2`, such that $y$ stays and all copies of a unit share its outgoing weight equally. Do not use a function of the package.
+# **1. A wider pair of layers.** Two linear layers compute $y = W_2\, \varphi(W_1 x + b_1)$: a row of `W1` and an entry of `b1` make a unit, and the matching column of `W2` holds its outgoing weights. `mapping`, a tensor of integers, names for each unit of the wider layer the old unit that it copies; it begins with the old units, 0, 1, 2, …, themselves. Return the new `W1`, `b1` and `W2`, in this order, such that $y$ stays and all copies of a unit share its outgoing weights equally: with `mapping` 0, 1, 0 the outgoing weights 6, 5 become 3, 5, 3. Do not use a function of the package.
 # %% [markdown] lang="pl"
 # ## Ćwiczenia
 #
-# **1. Szersza para warstw.** Dwie warstwy liniowe liczą $y = W_2\, \varphi(W_1 x + b_1)$: wiersz `W1` i element `b1` tworzą neuron, a kolumna `W2` mówi, co z niego słychać. `mapping` podaje dla każdego neuronu szerszej warstwy numer starego neuronu, który ten kopiuje; na początku stoją same stare neurony: 0, 1, 2, … Zwróć nowe `W1`, `b1` i `W2`, takie że $y$ się nie zmienia, a wszystkie kopie neuronu dzielą się po równo jego wagą wyjściową. Nie używaj funkcji z pakietu.
+# **1. Szersza para warstw.** Dwie warstwy liniowe liczą $y = W_2\, \varphi(W_1 x + b_1)$: wiersz `W1` i element `b1` tworzą neuron, a odpowiednia kolumna `W2` to jego wagi wyjściowe. `mapping`, tensor liczb całkowitych, podaje dla każdego neuronu szerszej warstwy numer starego neuronu, który ten kopiuje; na początku stoją same stare neurony: 0, 1, 2, … Zwróć nowe `W1`, `b1` i `W2`, w tej kolejności, takie że $y$ się nie zmienia, a wszystkie kopie neuronu dzielą się po równo jego wagami wyjściowymi: przy `mapping` równym 0, 1, 0 z wag wyjściowych 6, 5 powstają 3, 5, 3. Nie używaj funkcji z pakietu.
 
 # %% tags=["exercise"]
 def widen_pair(W1, b1, W2, mapping):
@@ -636,7 +653,7 @@ quiz(
         [
             (t("So that the weights stay small, which is a kind of regularisation.", "Żeby wagi pozostały małe, co jest rodzajem regularyzacji."), False,
              t("That the weights get smaller is a side effect; what counts is the sum that the next layer forms.", "To, że wagi maleją, jest skutkiem ubocznym; liczy się suma, którą tworzy następna warstwa.")),
-            (t("The next layer adds up all three; only so is the sum what it was.", "Następna warstwa dodaje wszystkie trzy; tylko tak suma będzie taka jak przedtem."), True,
+            (t("The next layer adds up all three; only then is the sum what it was.", "Następna warstwa dodaje wszystkie trzy; tylko tak suma będzie taka jak przedtem."), True,
              t("Yes: three times a third of the weight, times the same activation.", "Tak: trzy razy jedna trzecia wagi, razy ta sama aktywacja.")),
             (t("Each of the three hears only a third of the input.", "Każdy z trzech słyszy tylko jedną trzecią wejścia."), False,
              t("Each hears all of it: the incoming weights are copied as they are, because the activation is not linear.", "Każdy słyszy całość: wagi wejściowe kopiuje się bez zmian, bo aktywacja nie jest liniowa.")),
@@ -665,13 +682,13 @@ quiz(
         ],
     ),
     Quiz(
-        t("A network has grown out of a trained one and starts where that ended; a network of the same size, from scratch, starts by guessing. When is such a comparison fair?", "Sieć wyrosła z wytrenowanej i zaczyna tam, gdzie tamta skończyła; sieć tej samej wielkości trenowana od zera zaczyna od zgadywania. Kiedy takie porównanie jest uczciwe?"),
+        t("A network has grown out of a trained one and starts where that ended; a network of the same size, from scratch, starts by guessing. The teacher was trained only in order to be grown. When is the comparison fair?", "Sieć wyrosła z wytrenowanej i zaczyna tam, gdzie tamta skończyła; sieć tej samej wielkości trenowana od zera zaczyna od zgadywania. Nauczyciela trenowano tylko po to, żeby go powiększyć. Kiedy porównanie jest uczciwe?"),
         [
             (t("It is already: the grown one starts so far ahead that it stays ahead.", "Już jest: sieć powiększona zaczyna z taką przewagą, że ją utrzyma."), False,
              t("A head start says nothing about the end. The other one catches up, and may overtake: see the curves.", "Przewaga na starcie nie mówi nic o mecie. Druga sieć dogania, a bywa, że wyprzedza: spójrz na krzywe.")),
             (t("When both learn for equally many epochs, from the moment of growth.", "Gdy obie uczą się przez tyle samo epok, licząc od chwili powiększenia."), False,
-             t("So the grown network gets the epochs of its teacher for nothing. If the teacher is there anyway, say so; if it was trained for this, they count.", "Wtedy sieć, która wyrosła, dostaje epoki nauczyciela za darmo. Jeśli nauczyciel i tak istniał, powiedz to; jeśli trenowano go w tym celu, to się liczą.")),
-            (t("When the whole cost of both counts, the teacher's training included, and both curves to their end.", "Gdy liczy się cały koszt obu, razem z treningiem nauczyciela, i obie krzywe aż do końca."), True,
+             t("Then the grown network gets the epochs of its teacher for nothing. Had the teacher been there anyway, one could say so; it was trained for this, so they count.", "Wtedy sieć, która wyrosła, dostaje epoki nauczyciela za darmo. Gdyby nauczyciel i tak istniał, wystarczyłoby to powiedzieć; trenowano go w tym celu, więc się liczą.")),
+            (t("When the whole cost of both counts, the teacher's training included, and both curves are followed to the end.", "Gdy liczy się cały koszt obu, razem z treningiem nauczyciela, i obie krzywe aż do końca."), True,
              t("Yes: and the teacher itself, trained on for as long, is the third one to compare with.", "Tak: a trzecim do porównania jest sam nauczyciel, trenowany dalej równie długo.")),
         ],
     ),
@@ -683,16 +700,16 @@ quiz(
 # - **Wider**: copies that share out what they say; the proof is one line, and holds for any activation.
 # - **Deeper**: an identity, if the activation is idempotent, or a parametric activation if it is not; batch normalisation undone with the statistics of data.
 # - **The morphism equation** surely has a solution, rare exceptions apart, where one of the two new layers has at least as many weights as the composed kernel; graphs of layers follow from the same equation.
-# - **The head start** is certain at first and gone after about five epochs; count the teacher's training, and it is no gain here.
-# - **It fails** where copies stay copies, and where the teacher was too small to have good features.
+# - **The head start** is certain at first and gone after about four epochs; count the teacher's training, and growing costs a little here.
+# - **It fails** where copies stay copies, and where a teacher too small to have good features is widened by copying.
 # %% [markdown] lang="pl"
 # ## Podsumowanie
 #
 # - **Szerzej**: kopie dzielą między siebie to, co oryginał przekazywał dalej; dowód zajmuje jeden wiersz i działa dla każdej funkcji aktywacji.
 # - **Głębiej**: identyczność, jeśli funkcja aktywacji jest idempotentna, a jeśli nie, to aktywacja parametryczna; normalizację wsadową cofa się statystykami z danych.
 # - **Równanie morfizmu** na pewno ma rozwiązanie (poza rzadkimi wyjątkami), gdy jedna z dwóch nowych warstw ma co najmniej tyle wag co złożony filtr; z tego samego równania wynikają całe grafy warstw.
-# - **Przewaga na starcie** jest z początku pewna, a po około pięciu epokach znika; jeśli doliczyć trening nauczyciela, nie ma tu zysku.
-# - **Zawodzi** tam, gdzie kopie pozostają kopiami, i tam, gdzie nauczyciel był za mały, żeby mieć dobre cechy.
+# - **Przewaga na starcie** jest z początku pewna, a po około czterech epokach znika; jeśli doliczyć trening nauczyciela, powiększanie tu nawet trochę kosztuje.
+# - **Zawodzi** tam, gdzie kopie pozostają kopiami, i tam, gdzie przez kopiowanie poszerza się nauczyciela zbyt małego, żeby mieć dobre cechy.
 
 # %% tags=["claim"]
 morphisms = [name for name in grow if name != t("random layers", "losowe warstwy")]
@@ -705,17 +722,17 @@ claim(t("without noise copies stay copies", "bez szumu kopie pozostają kopiami"
 claim(t("with noise they stay apart", "z szumem pozostają różne"), copies[0.3], at_least=0.1)
 claim(t("an identity layer with tanh changes the outputs", "warstwa identycznościowa z tangensem zmienia wyjścia"), tanh[t("identity and tanh", "identyczność i tanh")], at_least=0.1)
 claim(t("with a parametric activation it does not", "z aktywacją parametryczną nie zmienia"), tanh[t("identity and parametric tanh", "identyczność i parametryczny tanh")], at_most=1e-5)
-claim(t("a teacher that was too small holds its successor back (record)", "zbyt mały nauczyciel hamuje swoją następczynię (zapis)"), 100 * float(np.mean(np.array(small["wide from scratch"]["curve"])[:, -1] - np.array(small["wider"]["curve"])[:, -1])), at_least=0.5, unit=t("points", "pkt"))
+claim(t("copies of a teacher that was too small stay behind training from scratch (record)", "kopie zbyt małego nauczyciela przegrywają z treningiem od zera (zapis)"), 100 * float(np.mean(np.array(small["wide from scratch"]["curve"])[:, -1] - np.array(small["wider"]["curve"])[:, -1])), at_least=0.5, unit=t("points", "pkt"))
 
 # %% [markdown] lang="en"
 # ## Where to go next
 #
 # - Chen et al. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei et al. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei et al. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
-# - Ash & Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), ask why a network that has been trained, and then gets more data (a *warm start*), ends worse than one trained on everything from scratch; something similar befell our small teacher.
+# - Ash & Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), ask why a network that has been trained, and then gets more data (a *warm start*), ends worse than one trained on everything from scratch; something similar happened to the copies of our small teacher.
 # - [Lesson 10](10_policy_distillation.ipynb) goes the other way: from a large network into a small one. [Lesson 14](14_continual_learning.ipynb) keeps the network's size and asks how it can learn new tasks without forgetting the old ones.
 # %% [markdown] lang="pl"
 # ## Co dalej
 #
 # - Chen i in. 2016, *Net2Net*, [arXiv 1511.05641](https://arxiv.org/abs/1511.05641); Wei i in. 2016, *Network Morphism*, [arXiv 1603.01670](https://arxiv.org/abs/1603.01670); Wei i in. 2017, *Modularized Morphing*, [arXiv 1701.03281](https://arxiv.org/abs/1701.03281).
-# - Ash i Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), pytają, dlaczego wytrenowana już sieć, której dołożono danych (ang. *warm start*), wypada gorzej niż trenowana na wszystkim od zera; z naszym małym nauczycielem było podobnie.
+# - Ash i Adams 2020, [arXiv 1910.08475](https://arxiv.org/abs/1910.08475), pytają, dlaczego wytrenowana już sieć, której dołożono danych (ang. *warm start*), wypada gorzej niż trenowana na wszystkim od zera; z kopiami naszego małego nauczyciela było podobnie.
 # - [Lekcja 10](10_policy_distillation.ipynb) idzie w drugą stronę: z dużej sieci do małej. [Lekcja 14](14_continual_learning.ipynb) nie zmienia rozmiaru sieci i pyta, jak sieć może się uczyć nowych zadań, nie zapominając starych.

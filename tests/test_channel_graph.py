@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tlcourse.channel_graph import activation_after, channel_group, find_layer, replace_module
@@ -80,6 +81,45 @@ class Twice(nn.Module):
         return self.head(self.relu(self.layer(self.relu(self.layer(x)))))
 
 
+class Sum(nn.Module):
+    """Two layers of the same inputs, added up."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.first, self.second, self.head = first, second, nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.first(x) + self.second(x)))
+
+
+class Pooled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.head = nn.Linear(4, 9), nn.Linear(9, 2)
+
+    def forward(self, x):
+        return self.head(F.avg_pool2d(self.layer(x), (1, 3), 1, (0, 1)))
+
+
+class Unread(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+
+    def forward(self, x):
+        self.layer(x)
+        return x
+
+
+class Sized(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return self.layer(x) / len(x)
+
+
 def test_own_modules_pass_channels_on_where_they_say_so():
     rows = nn.Sequential(nn.Linear(3, 4), Elementwise(), nn.Linear(4, 2))
     assert channel_group(rows, "0").readers == ("2",)
@@ -110,6 +150,16 @@ def row(*between: nn.Module, read: nn.Module | None = None) -> nn.Sequential:
         (Skip(), "layer", "they meet the network's input|they meet the network's output"),
         (Twice(), "layer", "module 'layer' is called 2 times"),
         (Branching(), "layer", "layer 'layer' cannot be changed: the network's path cannot be traced"),
+        (Sized(), "layer", "the network's path cannot be traced .*'len' is not supported"),
+        (Sum(nn.Linear(4, 8), nn.Linear(4, 1)), "first", "'second' has 1 outputs and is added to the 8 of 'first'"),
+        (
+            Sum(nn.Sequential(nn.Conv2d(1, 4, 1), nn.Flatten()), nn.Linear(4, 16)),
+            "first.0",
+            "'second' has 16 outputs and is added to the 4 of 'first.0'",
+        ),
+        (nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(7), nn.Linear(8, 2)), "0", "'1' has 7 features, not the 8"),
+        (nn.Sequential(nn.Linear(4, 9), nn.AvgPool1d(3, 1, 1), nn.Linear(9, 2)), "0", "AvgPool1d '1' pools over the"),
+        (Pooled(), "layer", "function 'avg_pool2d' pools over the units of layer 'layer'"),
         (row(read=nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 2, 3))), "0", "weights of layer '1' are computed"),
     ],
 )
@@ -131,6 +181,7 @@ def test_the_activation_is_found_behind_normalisation_and_pooling():
         (row(), "0", "followed by Conv2d '1'"),
         (row(), "1", "followed by the network's output"),
         (row(nn.Flatten(), read=nn.Linear(16, 2)), "0", "followed by Flatten '1'"),
+        (Unread(), "layer", "followed by nothing"),
     ],
 )
 def test_a_layer_without_an_activation_of_its_own_is_refused(network, layer, told):

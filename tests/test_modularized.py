@@ -24,7 +24,8 @@ DENSE = [("in", "a", 3), ("in", "b", 1), ("in", "out", 1), ("a", "b", 1), ("a", 
 TWO_IN_TWO_OUT = [("in", "a", 1), ("in", "b", 3), ("a", "c", 1), ("a", "d", 1), ("b", "c", 3), ("b", "d", 1)] + [
     *(("c", "out", 3), ("d", "out", 3)),
 ]
-SIMPLE, COMPLEX = [CHAIN, PARALLEL, RESIDUAL, INCEPTION, NESTED], [BRIDGE, DENSE, TWO_IN_TWO_OUT]
+TWINS = [("in", "out", 3)] * 2  # one and the same tuple, twice
+SIMPLE, COMPLEX = [CHAIN, PARALLEL, TWINS, RESIDUAL, INCEPTION, NESTED], [BRIDGE, DENSE, TWO_IN_TWO_OUT]
 
 
 @st.composite
@@ -52,6 +53,15 @@ def test_a_convolution_becomes_any_module(edges, size, stride, padding, biased):
     assert function_distance(network, grown, inputs, training=True) < 10 * EXACT  # divided by a small deviation
     assert sum(type(module) is nn.Conv2d for module in grown[0].modules()) == len(edges)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("edges", [*SIMPLE, *COMPLEX, [("in", "keys", 3), ("keys", "a.b", 1), ("a.b", "out", 3)]])
+def test_the_named_modules_keep_the_function(edges):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1)).double()
+    grown, residual = morph_module(network, "0", edges, channels=24)
+    assert residual <= SOLVED
+    assert function_distance(network, grown, torch.randn(2, 2, 6, 7).double()) < EXACT
 
 
 @pytest.mark.parametrize("edges", SIMPLE)

@@ -143,6 +143,8 @@ def test_noise_is_in_the_copies_only_and_of_the_size_asked_for():
     assert difference[:50].abs().max() == 0
     assert difference[50:].std() == pytest.approx(0.5 * network[0].weight.std().item(), rel=0.02)
     assert torch.equal(plain[2].weight, noisy[2].weight)
+    alone = widen(nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)), "0", 2, noise=0.5)
+    assert alone[0].weight.isfinite().all()
 
 
 def test_a_seed_repeats_and_another_one_does_not():
@@ -189,6 +191,7 @@ def test_an_activation_that_is_not_idempotent_is_refused_rightly():
     [
         (lambda: widen(mlp(), "0", 3), "layer '0' has 4 units and cannot grow to 3"),
         (lambda: widen(mlp(), "0", 6, noise=-1), "noise is -1"),
+        (lambda: widen(mlp(), "0", 6, noise=float("nan")), "noise is nan"),
         (lambda: widen(mlp(), "2", 6), "layer '2' cannot change: they meet the network's output"),
         (lambda: deepen(mlp(), "2"), "layer '2' is followed by the network's output"),
         (lambda: deepen(nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU()), "0", kernel_size=2), "kernel_size is 2"),

@@ -317,7 +317,22 @@ def test_seeds_repeat_modes_and_precision_stay_and_random_numbers_are_left_alone
 def test_a_kernel_of_zeros_is_solved():
     network = nn.Sequential(nn.Conv2d(2, 3, 3)).double()
     network[0].weight.data.zero_()
-    assert morph_depth(network, "0").residual == 0
+    grown, residual = morph_depth(network, "0")
+    assert residual == 0
+    assert function_distance(network, grown, torch.randn(2, 2, 5, 5).double()) == 0
+
+
+def test_a_parametric_activation_takes_activations_that_work_in_place():
+    inputs = torch.randn(5, 3, requires_grad=True)
+    outputs = [ParametricActivation(nn.ReLU(inplace=inplace), start=0.5)(inputs * 1) for inplace in (False, True)]
+    gradients = [torch.autograd.grad(output.sum(), inputs)[0] for output in outputs]
+    assert torch.equal(*outputs) and torch.equal(*gradients)
+
+
+def test_channels_do_not_pass_an_activation_that_mixes_them():
+    network = nn.Sequential(nn.Linear(3, 4), ParametricActivation(nn.Softmax(1), start=0.5), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="the channels of layer '0' cannot change"):
+        morph_width(network, "0", 6)
 
 
 def of(layer: nn.Module) -> nn.Sequential:
