@@ -586,7 +586,8 @@ record.note()
 # %%
 rates = results["rates"]
 at_rate = {method: np.array(rates[method]) for method in ("sum", "pcgrad", "uncertainty")}
-reweighted = t("sum, point in N m, weight 0.1", "suma, point w N m, waga 0.1"), None, mean_pm(static := per_skill(results["static"]["0.1"]).mean(1), 4), None
+static = per_skill(results["static"]["0.1"]).mean(1)
+reweighted = t("sum, point in N m, weight 0.1", "suma, point w N m, waga 0.1"), *(mean_pm(static, 4) if lr == rates["tuned"] else None for lr in rates["lr"])
 table([*((TITLES[method], *(mean_pm(column, 4) for column in runs.T)) for method, runs in at_rate.items()), reweighted], [t("error at the learning rate", "błąd przy współczynniku uczenia"), *map(str, rates["lr"])])
 record.note()
 lead = at_rate["sum"].mean(0).min() / at_rate["uncertainty"].mean(0).min()
