@@ -159,6 +159,8 @@ def test_shapes_end_at_the_hand():
     ("call", "told"),
     [
         (lambda: demonstrations("wave", 3, 0), "no skill 'wave'; there are reach, hover, mirror, point"),
+        (lambda: target_angles("wave", np.full((2, 2), 0.4)), "no skill 'wave'; there are reach, hover, mirror, point"),
+        (lambda: demonstrations("wave", 0, 0), "no skill 'wave'"),
         (lambda: demonstrations("reach", 0, 0), "n is 0; give 1 or more"),
         (lambda: inverse_kinematics(np.array([[0.5, 0.0], [0.9, 0.3]])), "point 1 is 0.949 m from the shoulder"),
         (lambda: attempt(lambda x: torch.zeros(len(x), 3), np.full((2, 2), 0.4)), r"actions have shape \(2, 3\)"),

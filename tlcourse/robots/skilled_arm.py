@@ -94,16 +94,15 @@ def target_angles(skill: str, points: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: an unknown skill, or a point that it cannot serve.
     """
+    _check_skill(skill)
     if skill == "reach":
         return inverse_kinematics(points)
     if skill == "hover":
         return inverse_kinematics(points + [0, LIFT])
     if skill == "mirror":
         return -inverse_kinematics(points)
-    if skill == "point":
-        towards = points - arm_points(np.array([REST, 0.0]))[1]
-        return np.stack([np.full(len(points), REST), np.arctan2(towards[:, 0], -towards[:, 1]) - REST], 1)
-    raise ValueError(f"there is no skill {skill!r}; there are {', '.join(SKILLS)}")
+    towards = points - arm_points(np.array([REST, 0.0]))[1]
+    return np.stack([np.full(len(points), REST), np.arctan2(towards[:, 0], -towards[:, 1]) - REST], 1)
 
 
 def sample_points(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -150,9 +149,10 @@ def demonstrations(skill: str, n: int, seed: int) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: an unknown skill, or n below 1.
     """
+    _check_skill(skill)
     if n < 1:
         raise ValueError(f"n is {n}; give 1 or more demonstrations")
-    rng = np.random.default_rng([SKILLS.index(skill) if skill in SKILLS else 0, seed])
+    rng = np.random.default_rng([SKILLS.index(skill), seed])
     points = sample_points(n, rng)
     target, rate = target_angles(skill, points), STIFFNESS**0.5
     u = rate * rng.uniform(0, 1.5, (n, 1))
@@ -218,6 +218,11 @@ def attempt(act: Callable[[Tensor], Tensor], points: np.ndarray, seed: int = 0) 
 def misses(skill: str, points: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """How far the hand is from where the skill wants it, (n,) in m, at joint angles (n, 2)."""
     return np.linalg.norm(arm_points(angles)[:, 2] - arm_points(target_angles(skill, points))[:, 2], axis=1)
+
+
+def _check_skill(skill: str) -> None:
+    if skill not in SKILLS:
+        raise ValueError(f"there is no skill {skill!r}; there are {', '.join(SKILLS)}")
 
 
 @lru_cache(1)
