@@ -33,8 +33,8 @@ STRENGTH = {"task": 1000.0, "domain": 1000.0, "class": 1000.0, "permuted": 100.0
 STRENGTHS = (0.0, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 CAPACITY = 200
 SETTINGS = {"epochs": 5, "batch_size": 32, "lr": 1e-3}
-CODE = [ROOT / file for file in ("benchmarks/continual_learning.py", "tlcourse/continual.py")]
-CODE += [ROOT / "tlcourse/data/task_streams.py", ROOT / "tlcourse/data/digits.py"]
+MODULES = ("continual", "training", "runtime", "data/task_streams", "data/digits")
+CODE = [ROOT / "benchmarks/continual_learning.py", *(ROOT / f"tlcourse/{module}.py" for module in MODULES)]
 
 
 def tasks_of(stream: str, seed: int) -> list[Task]:
