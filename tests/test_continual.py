@@ -193,6 +193,11 @@ def test_no_inputs_or_another_number_of_labels_is_refused(inputs, labels):
         fisher_diagonal(perceptron(), torch.zeros(inputs, 3).double(), told)
 
 
+def test_labels_that_do_not_compete_are_refused():
+    with pytest.raises(ValueError, match=r"the labels \[1, 3\] are none of the classes \(0, 2\)"):
+        fisher_diagonal(perceptron(), normal(4, 3), torch.arange(4), classes=(0, 2))
+
+
 def test_compete_leaves_the_given_classes_as_they_are():
     logits = normal(5, 4)
     assert compete(logits, None) is logits
@@ -415,6 +420,18 @@ def test_an_example_stays_together():
     assert len(y.unique()) == 8, "each of them is drawn at times"
 
 
+def test_the_memory_keeps_copies_of_the_examples_and_nothing_else():
+    """Both what is put in while there is room (2 rows) and what takes its place (of 1000)."""
+    for rows in (2, 1000):
+        memory, batch = Reservoir(2), torch.ones(rows, 8)
+        memory.add(batch, batch[:, 0])
+        batch.zero_()
+        for column in memory.sample(20):
+            assert column.eq(1).all(), "they do not change with the caller's batch"
+        for x, y in memory.examples:
+            assert x.untyped_storage().nbytes() == 8 * 4 and y.untyped_storage().nbytes() == 4, "no whole batch is kept"
+
+
 def test_the_memory_follows_its_own_seed():
     before = torch.get_rng_state()
     drawn = []
@@ -591,11 +608,7 @@ def test_only_the_classes_of_the_task_compete():
 
 def test_the_stream_follows_its_seed_and_leaves_the_global_one_alone():
     before = torch.get_rng_state()
-    options = {"ewc": None, "epochs": 2}
-    runs = [
-        run(two_tasks("task"), **{**options, "seed": seed, "ewc": EWC(), "memory": Reservoir(5, seed)})[1]
-        for seed in (1, 1, 2)
-    ]
+    runs = [run(two_tasks("task"), epochs=2, seed=seed, ewc=EWC(), memory=Reservoir(5, seed))[1] for seed in (1, 1, 2)]
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(runs[0]["0.weight"], runs[1]["0.weight"])
     assert not torch.equal(runs[0]["0.weight"], runs[2]["0.weight"])
@@ -609,6 +622,26 @@ def test_the_memory_is_offered_each_example_once():
     assert torch.equal(y // 2, of), "each with the number of its task"
 
 
+def test_a_memory_of_another_stream_is_refused():
+    """It holds numbers of tasks: there would be other tasks behind them."""
+    memory = Reservoir(5)
+    run(two_tasks("task"), memory=memory, epochs=1)
+    with pytest.raises(ValueError, match="the memory has seen 60 examples of another stream; give a new Reservoir"):
+        run(two_tasks("task"), memory=memory)
+
+
+@pytest.mark.parametrize("train", [train_stream, train_jointly])
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode(train):
+    """Batch-norm's averages move, and the numbers are those of a model that was in training mode."""
+    parameters = []
+    for mode in (True, False):
+        model = nn.Sequential(nn.BatchNorm1d(2), small()).train(mode)
+        train(model, two_tasks("class"), epochs=2, progress=False)
+        assert model.training and model[0].training and model[0].num_batches_tracked == 2 * 2
+        parameters.append(values(model))
+    torch.testing.assert_close(*parameters, rtol=0, atol=0)
+
+
 def test_labels_that_nothing_answers_are_refused_by_task():
     tasks = two_tasks("task")
     for train in (train_stream, train_jointly):
@@ -620,17 +653,49 @@ def test_labels_that_nothing_answers_are_refused_by_task():
             train(small(), tasks, progress=False)
 
 
+def both(**wrong):
+    return [(train, wrong) for train in (train_stream, train_jointly)]
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch_size": 0}, {"ewc_strength": -1.0}, {"lwf_strength": -1.0}, {"tasks": []}]
+    ("train", "wrong"),
+    [
+        *both(tasks=[]),
+        *both(epochs=0),
+        *both(batch_size=0),
+        (train_stream, {"fisher_examples": 0}),
+        (train_stream, {"fisher_examples": -1}),
+    ],
 )
-def test_settings_that_make_no_sense_are_refused(wrong):
-    options = {"tasks": two_tasks("class"), **wrong}
-    with pytest.raises(ValueError, match="give one or more of the first three, and strengths not below 0"):
-        run(**options)
+def test_counts_below_one_are_refused(train, wrong):
+    name, count = next(iter(wrong.items()))
+    told = "there are 0 tasks" if name == "tasks" else f"{name} is {count}"
+    with pytest.raises(ValueError, match=f"{told}.*; give 1 or more of each"):
+        train(small(), **{"tasks": two_tasks("class"), "progress": False, **wrong})
 
 
-def test_a_loss_that_is_not_finite_names_the_task():
+@pytest.mark.parametrize("name", ["ewc_strength", "lwf_strength"])
+@pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
+def test_a_strength_that_is_no_strength_is_refused(name, strength):
+    with pytest.raises(ValueError, match=f"{name}.* {strength}.*; give finite strengths, not below 0"):
+        run(two_tasks("class"), **{name: strength})
+
+
+@pytest.mark.parametrize("train", [train_stream, train_jointly])
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize(("inputs", "labels"), [(0, 0), (30, 20), (20, 30)])
+def test_data_that_do_not_fit_are_refused_by_task(train, part, inputs, labels):
     tasks = two_tasks("class")
-    tasks[1].train[0][0, 0] = float("inf")
-    with pytest.raises(FloatingPointError, match="task 2"):
-        run(tasks)
+    x, y = getattr(tasks[1], part)
+    setattr(tasks[1], part, (x[:inputs], y[:labels]))
+    with pytest.raises(ValueError, match=f"task 2's {part} has {inputs} inputs and {labels} labels"):
+        train(small(), tasks, progress=False)
+
+
+@pytest.mark.parametrize(("train", "where"), [(train_stream, "task 2"), (train_jointly, "epoch 1")])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_loss_that_is_not_finite_is_refused_where_it_appears(train, where, value):
+    tasks = two_tasks("class")
+    tasks[1].train[0][0, 0] = value
+    with pytest.raises(FloatingPointError, match=f"{where}; give finite inputs"):
+        train(small(), tasks, progress=False)

@@ -6,6 +6,7 @@ Hoiem 2016, arXiv 1606.09282), experience replay (Rolnick et al. 2018, arXiv 181
 """
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from tqdm.auto import tqdm
 
-from .training import evaluation_mode, predict
+from .training import check_data, evaluation_mode, predict
 
 Tensors = dict[str, Tensor]  # by the name of a parameter
 
@@ -51,11 +52,13 @@ def fisher_diagonal(
         By the name of each trainable parameter, a tensor of its shape.
 
     Raises:
-        ValueError: no inputs, or not as many labels.
+        ValueError: no inputs, not as many labels, or labels that are not among the classes.
     """
     if len(inputs) == 0 or (labels is not None and len(labels) != len(inputs)):
         told = "no labels" if labels is None else f"{len(labels)} labels"
         raise ValueError(f"there are {len(inputs)} inputs and {told}; give one input or more, and a label for each")
+    if labels is not None and classes is not None and (others := set(labels.tolist()) - set(classes)):
+        raise ValueError(f"the labels {sorted(others)} are none of the classes {tuple(classes)}; give labels that are")
     parameters = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
     fisher = {name: torch.zeros_like(p) for name, p in parameters.items()}
 
@@ -109,7 +112,7 @@ class EWC:
         a = (F₁ a₁ + F₂ a₂) / (F₁ + F₂)
 
     With `decay` γ it is online EWC (Schwarz et al. 2018, arXiv 1805.06370): F ← γ F + F_new, and the anchor is where
-    the last task left the parameters.
+    the last task left the parameters. The paper's penalty has γ F in the place of F; here that factor is left to λ.
     """
 
     def __init__(self, decay: float | None = None):
@@ -189,10 +192,11 @@ class Reservoir:
             raise ValueError(f"there are columns of lengths {lengths}; give one or more, all of one length")
         for example in zip(*columns, strict=True):
             self.seen += 1
+            # Copies: a view of a row would keep its whole batch in memory, and change when that does.
             if len(self.examples) < self.capacity:
-                self.examples.append(example)
+                self.examples.append(tuple(map(torch.clone, example)))
             elif (place := int(torch.randint(self.seen, (), generator=self._generator))) < self.capacity:
-                self.examples[place] = example
+                self.examples[place] = tuple(map(torch.clone, example))
 
     def sample(self, size: int) -> tuple[Tensor, ...]:
         """Examples drawn with replacement: a column (size, …) for each that was added."""
@@ -269,30 +273,30 @@ def train_stream(
     it has none, the labels seen so far.
 
     Args:
-        model: inputs (B, …) to logits (B, C), C being enough for all labels; trained in place, on the CPU.
+        model: inputs (B, …) to logits (B, C), C being enough for all labels; trained in place, on the CPU, and left in
+            training mode.
         tasks: `data.task_streams.Task`, or anything with `train` and `test`, pairs of inputs (N, …) and labels (N,),
             and `classes`, the outputs that compete, or None.
         ewc: an `EWC`; after each task it is given `fisher_examples` of its inputs, with labels drawn from the model.
         ewc_strength, lwf_strength: λ and μ.
-        memory: a `Reservoir`, to which each task's examples are added while it is learned; every batch is joined by as
-            many memories.
+        memory: a new `Reservoir`, to which each task's examples are added while it is learned; every batch is joined by
+            as many memories.
         seed: of the order of the examples.
 
     Returns:
         R, (T, T): the accuracy on task i (column) after task t (row).
 
     Raises:
-        ValueError: no tasks, settings that make no sense, or labels that the task's classes or the model lack.
-        FloatingPointError: the loss is no longer finite.
+        ValueError: no tasks, unusable data or settings, a memory that has been used before, or labels that the task's
+            classes or the model lack.
+        FloatingPointError: the loss is not finite.
     """
-    if not tasks or min(epochs, batch_size) < 1 or min(ewc_strength, lwf_strength) < 0:
-        raise ValueError(
-            f"there are {len(tasks)} tasks, epochs is {epochs}, batch_size {batch_size}, ewc_strength {ewc_strength}, "
-            f"lwf_strength {lwf_strength}; give one or more of the first three, and strengths not below 0"
-        )
-    _check_labels(model, tasks)
+    _check_stream(model, tasks, epochs, batch_size, fisher_examples, ewc_strength, lwf_strength)
+    if memory is not None and memory.seen:  # it knows its tasks by their numbers
+        raise ValueError(f"the memory has seen {memory.seen} examples of another stream; give a new Reservoir")
     generator, accuracy = torch.Generator().manual_seed(seed), torch.zeros(len(tasks), len(tasks))
     batches = sum(-(-len(task.train[0]) // batch_size) for task in tasks) * epochs
+    model.train()
     with tqdm(total=batches, disable=not progress, leave=False, delay=2) as bar:
         for t, task in enumerate(tasks):
             old, groups = copy.deepcopy(model).eval(), _old_outputs(tasks[:t]) if lwf_strength else []
@@ -300,25 +304,12 @@ def train_stream(
             for epoch in range(epochs):
                 for batch in torch.randperm(len(task.train[0]), generator=generator).split(batch_size):
                     x, y = task.train[0][batch], task.train[1][batch]
-                    logits = model(x)
-                    loss = F.cross_entropy(compete(logits, task.classes), y)
-                    if ewc is not None:
-                        loss = loss + ewc_strength * ewc.penalty(model)
-                    if groups:
-                        with torch.no_grad():
-                            old_logits = old(x)
-                        loss = loss + lwf_strength * sum(lwf_loss(logits[:, g], old_logits[:, g]) for g in groups)
+                    loss = _stream_loss(model, x, y, task, ewc, ewc_strength, old, groups, lwf_strength)
                     if memory is not None:
-                        if len(memory):
-                            old_x, old_y, of = memory.sample(len(x))
-                            loss = loss + _pooled_loss(model(old_x), old_y, of, tasks)
+                        loss = loss + _replay_loss(model, memory, len(x), tasks)
                         if epoch == 0:
                             memory.add(x, y, torch.full_like(y, t))
-                    if not loss.isfinite():
-                        raise FloatingPointError(f"the loss is {loss.item()} in task {t + 1}; lower lr or a strength")
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
+                    _step(optimizer, loss, f"task {t + 1}")
                     bar.update()
             # Drawn for every method, so that all of them see the same batches.
             some = torch.randperm(len(task.train[0]), generator=generator)[:fisher_examples]
@@ -326,6 +317,35 @@ def train_stream(
                 ewc.consolidate(model, task.train[0][some], classes=task.classes, seed=seed + t)
             accuracy[t] = torch.tensor([task_accuracy(model, other) for other in tasks])
     return accuracy
+
+
+def _stream_loss(model, x, y, task, ewc, ewc_strength, old, groups, lwf_strength) -> Tensor:
+    """Cross-entropy, λ · EWC's penalty and μ · LwF's loss of each group of the old model's outputs."""
+    logits = model(x)
+    loss = F.cross_entropy(compete(logits, task.classes), y)
+    if ewc is not None:
+        loss = loss + ewc_strength * ewc.penalty(model)
+    if groups:
+        with torch.no_grad():
+            old_logits = old(x)
+        loss = loss + lwf_strength * sum(lwf_loss(logits[:, g], old_logits[:, g]) for g in groups)
+    return loss
+
+
+def _replay_loss(model: nn.Module, memory: Reservoir, size: int, tasks: Sequence) -> Tensor:
+    """Cross-entropy on memories; 0 where there are none yet."""
+    if not len(memory):
+        return torch.zeros(())
+    x, y, of = memory.sample(size)
+    return _pooled_loss(model(x), y, of, tasks)
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, where: str) -> None:
+    if not loss.isfinite():
+        raise FloatingPointError(f"the loss is {loss.item()} in {where}; give finite inputs, a lower lr or strength")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 def train_jointly(
@@ -343,19 +363,19 @@ def train_jointly(
     Arguments as in `train_stream`. Returns the accuracy on each task, (T,).
 
     Raises:
-        ValueError: labels that the task's classes or the model lack.
+        ValueError: no tasks, unusable data or settings, or labels that the task's classes or the model lack.
+        FloatingPointError: the loss is not finite.
     """
-    _check_labels(model, tasks)
+    _check_stream(model, tasks, epochs, batch_size)
     x, y = (torch.cat([task.train[part] for task in tasks]) for part in (0, 1))
     of = torch.cat([torch.full((len(task.train[0]),), t) for t, task in enumerate(tasks)])
     generator, optimizer = torch.Generator().manual_seed(seed), torch.optim.Adam(model.parameters(), lr)
+    model.train()
     with tqdm(total=epochs, disable=not progress, leave=False, delay=2) as bar:
-        for _ in range(epochs):
+        for epoch in range(epochs):
             for batch in torch.randperm(len(x), generator=generator).split(batch_size):
                 loss = _pooled_loss(model(x[batch]), y[batch], of[batch], tasks)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                _step(optimizer, loss, f"epoch {epoch + 1}")
             bar.update()
     return torch.tensor([task_accuracy(model, task) for task in tasks])
 
@@ -367,8 +387,17 @@ def task_accuracy(model: nn.Module, task) -> float:
     return (answers == labels.cpu()).float().mean().item()
 
 
-def _check_labels(model: nn.Module, tasks: Sequence) -> None:
+def _check_stream(model, tasks, epochs, batch_size, fisher_examples=1, ewc_strength=0.0, lwf_strength=0.0) -> None:
+    counts = {"epochs": epochs, "batch_size": batch_size, "fisher_examples": fisher_examples}
+    if not tasks or min(counts.values()) < 1:
+        told = ", ".join(f"{name} is {count}" for name, count in counts.items())
+        raise ValueError(f"there are {len(tasks)} tasks, {told}; give 1 or more of each")
+    if not (0 <= ewc_strength < math.inf and 0 <= lwf_strength < math.inf):
+        told = f"ewc_strength is {ewc_strength}, lwf_strength {lwf_strength}"
+        raise ValueError(f"{told}; give finite strengths, not below 0")
     for number, task in enumerate(tasks, start=1):
+        for part in ("train", "test"):
+            check_data(f"task {number}'s {part}", getattr(task, part))
         outputs = predict(model, task.train[0][:1], device=task.train[0].device).shape[1]
         labels = sorted({int(label) for part in (task.train, task.test) for label in part[1].unique()})
         classes = range(outputs) if task.classes is None else task.classes
