@@ -30,7 +30,7 @@ from tlcourse.runtime import cache_dir, replacing
 NAME = "continual_learning"
 STREAMS = (*SCENARIOS, "permuted")
 STRENGTH = {"task": 1000.0, "domain": 1000.0, "class": 1000.0, "permuted": 100.0}
-STRENGTHS = (0.0, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+STRENGTHS = (0.0, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 CAPACITY = 200
 SETTINGS = {"epochs": 5, "batch_size": 32, "lr": 1e-3}
 MODULES = ("continual", "training", "runtime", "data/task_streams", "data/digits")
