@@ -4,7 +4,7 @@
 
 `streams`: MNIST's digits two by two, in three scenarios, and with permuted pixels; naive training, EWC, online EWC,
 learning without forgetting, replay, and all tasks at once (joint): the accuracy on each task after each task; of joint
-training, on each task at the end. `strengths`: EWC's λ from 0 to 10,000 on the same streams, (λ, seeds, task learned,
+training, on each task at the end. `strengths`: EWC's λ from 0 to 100,000 on the same streams, (λ, seeds, task learned,
 task tested). Each seed has its own digits to test on, order of examples and first weights.
 
 Each seed is kept in the cache folder when it is done, and data/recorded/continual_learning.json is written anew: a

@@ -17,9 +17,9 @@
 #
 # - read from a matrix of accuracies what a network learned, forgot and passed on,
 # - derive elastic weight consolidation from Bayes' rule, and say what each approximation costs,
-# - compute the Fisher information rightly, and recognise the usual wrong one,
+# - compute the Fisher information correctly, and recognise the usual wrong one,
 # - compare consolidation, learning without forgetting and replay fairly, on three kinds of streams,
-# - say beforehand where each of them fails, and what it costs in memory.
+# - predict where each of them fails, and what it costs in memory.
 #
 # **You need**: [lesson 02](02_fine_tuning.ipynb), Bayes' rule, the Taylor expansion. **Time**: about an hour; the code runs in
 # under a minute. New words are explained in the glossary of [lesson 00](00_start.ipynb).
@@ -132,13 +132,13 @@ show(fig, alt=t("A matrix of accuracies, a row after each task. The diagonal is 
 guess.compare(100 * untouched[-1, 0])
 
 # %% [markdown] lang="en"
-# Read the last row. After the fifth task the network tells 8 from 9; but of the 0 and 1 it gets fewer right than a coin would. And the 4 and 5 are far *below* ½. That is not fading, it is overwriting: a 4 resembles a 9 and a 5 an 8, and for those the network has just learned the opposite answers. Right of the diagonal stand tasks not yet learned, some of them solved better than by chance: knowledge passes forward, too.
+# Read the last row. After the fifth task the network tells 8 from 9; but of the 0 and 1 it gets fewer right than a coin would. And the 4 and 5 are far *below* ½. That is not fading, it is overwriting: a 4 resembles a 9 and a 5 an 8, and for those the network has just learned the opposite answers. Only 6 and 7 survive, by luck: a 7 resembles a 9, and both are odd. Right of the diagonal stand tasks not yet learned, some solved better than by chance and some far worse: what was learned passes forward, for better or worse.
 #
 # **The measures.** Let $R_{ij}$ be the accuracy on task $j$ after training on task $i$, with $T$ tasks in all: rows are times, columns are tasks. Three numbers sum the matrix up (Lopez-Paz & Ranzato 2017, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840), for the first two; Chaudhry et al. 2018, [arXiv 1801.10112](https://arxiv.org/abs/1801.10112), for the third):
 #
-# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
+# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{FGT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
 #
-# ACC, the **average accuracy**, is what is right at the end. BWT, the **backward transfer**, compares that with what was right just after the task: it is negative if later tasks did harm, positive if they helped. F, the **forgetting**, compares with the best there ever was. Always look at ACC as well: a network that learns nothing forgets nothing.
+# ACC, the **average accuracy**, is what is right at the end. BWT, the **backward transfer**, compares that with what was right just after the task: it is negative if later tasks did harm, positive if they helped. FGT, the **forgetting**, compares with the best there ever was. (Where each task is at its best just after it was learned, as it nearly always is here, FGT = −BWT; so the tables have FGT alone.) Always look at ACC as well: a network that learns nothing forgets nothing.
 #
 # ## The mathematics
 #
@@ -152,27 +152,27 @@ guess.compare(100 * untouched[-1, 0])
 #
 # $$\log p(\theta \mid D_A) \approx \text{const} - \tfrac12 (\theta - \theta^*)^\top \Lambda\, (\theta - \theta^*) .$$
 #
-# **2. The Fisher information for the Hessian.** Let $p_\theta(y \mid x)$ be the probability that the network gives to label $y$. Leaving the prior $p(\theta)$ aside, $\Lambda$ is the sum of $-\nabla^2 \log p_\theta(y \mid x)$ over the $N_A$ examples. From $\sum_y p_\theta(y \mid x) = 1$ follows, differentiated once, $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, and differentiated again, $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. That is,
+# **2. The Fisher information for the Hessian.** Let $p_\theta(y \mid x)$ be the probability that the network gives to label $y$, and $\partial_a$ the derivative with respect to the weight $\theta_a$. Leaving the prior $p(\theta)$ aside, $\Lambda$ is the sum of $-\nabla^2 \log p_\theta(y \mid x)$ over the $N_A$ examples. From $\sum_y p_\theta(y \mid x) = 1$ follows, differentiated once, $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, and differentiated again, $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. That is,
 #
 # $$F_{ab} = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ \partial_a \log p_\theta(y \mid x)\; \partial_b \log p_\theta(y \mid x) \big] = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ -\partial_a \partial_b \log p_\theta(y \mid x) \big] :$$
 #
 # where the network predicts as the world does, $\Lambda \approx N_A F$, and $F$ takes first derivatives only. Moreover it has no negative eigenvalue, which a Hessian may have.
 #
-# **3. The diagonal only.** For $10^5$ weights $F$ has $10^{10}$ entries. Keep $F_a = F_{aa}$, one number per weight. Put it together, take the negative logarithm, divide by the number $N_B$ of new examples:
+# **3. The diagonal only.** For $10^5$ weights $F$ has $10^{10}$ entries. Keep $F_a = F_{aa}$, one number per weight. Put it together, take the negative logarithm, and divide by the number $N_B$ of new examples, so that $L_B$ is the *mean* loss on $D_B$:
 #
 # $$L(\theta) = L_B(\theta) + \frac{\lambda}{2} \sum_a F_a\, (\theta_a - \theta^*_a)^2 , \qquad \lambda = \frac{N_A}{N_B} .$$
 #
-# Each weight hangs on a spring; $F_a$ is its stiffness. The theory even gives the strength: for tasks of equal size $\lambda = 1$. You will see that this is far too little; in practice $\lambda$ makes up for what the approximations lose, and is tuned. With more tasks, each adds its springs; springs side by side are one spring, so one $F$ and one anchor $\theta^*$ are kept in all. (*Online* EWC adds up the $F$, too, but takes as anchor where the last task ended; Schwarz et al. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
+# Each weight hangs on a spring; $F_a$ is its stiffness. The theory even gives the strength: for tasks of equal size $\lambda = 1$. You will see that this is far too little; in practice $\lambda$ makes up for what the approximations lose, and is tuned. With more tasks, each adds its springs; springs side by side are one spring, so one $F$ is kept in all, the sum, and one anchor $\theta^*$, the mean of the anchors, weighted by their $F$. (*Online* EWC adds up the $F$, too, but takes as anchor where the last task ended; Schwarz et al. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
 #
-# **Explore** what the third step costs. Two weights. Task A has a narrow valley, round $\theta^*_A = (0, 0)$: along its floor the loss hardly rises, across it steeply. Task B wants $(3, -1)$, equally in all directions. For a quadratic loss the minimum is known, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, with the whole $\Lambda$, its diagonal (EWC), or its mean stiffness for every weight (**L2**, equal springs). The lines show where each ends for all $\lambda$, between the two tasks' minima, the red stars. Turn the valley. When is EWC as good as the full matrix, and when is it no better than L2?
+# **Explore** what the third step costs. Two weights. Task A has a narrow valley round $\theta^*_A = (0, 0)$, $L_A = \frac12 \theta^\top \Lambda\, \theta$: along its floor the loss hardly rises, across it steeply. Task B wants $\theta^*_B = (3, -1)$, equally in all directions, $L_B = \frac12 \lVert \theta - \theta^*_B \rVert^2$. The minimum is known, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, with the whole $\Lambda$, its diagonal (EWC), or its mean stiffness for every weight (**L2**, equal springs). The lines show where each ends for all $\lambda$, between the two tasks' minima, the red A and B; grey is the loss of A. Turn the valley. When is EWC as good as the full matrix, and when is it no better than L2?
 # %% [markdown] lang="pl"
-# Przeczytaj ostatni wiersz. Po piątym zadaniu sieć odróżnia 8 od 9; ale z cyfr 0 i 1 rozpoznaje mniej niż rzut monetą. A 4 i 5 są daleko *poniżej* ½. To nie jest blaknięcie, tylko nadpisywanie: 4 przypomina 9, a 5 przypomina 8, i właśnie dla nich sieć nauczyła się przeciwnych odpowiedzi. Na prawo od przekątnej stoją zadania jeszcze nieznane, a niektóre z nich wypadają lepiej niż losowo: wiedza przenosi się też do przodu.
+# Przeczytaj ostatni wiersz. Po piątym zadaniu sieć odróżnia 8 od 9; ale z cyfr 0 i 1 rozpoznaje mniej niż rzut monetą. A 4 i 5 są daleko *poniżej* ½. To nie jest blaknięcie, tylko nadpisywanie: 4 przypomina 9, a 5 przypomina 8, i właśnie dla nich sieć nauczyła się przeciwnych odpowiedzi. Przetrwały tylko 6 i 7, przez przypadek: 7 przypomina 9, a obie są nieparzyste. Na prawo od przekątnej stoją zadania jeszcze nieznane; niektóre wypadają lepiej niż losowo, a niektóre o wiele gorzej: to, czego sieć się nauczyła, przenosi się do przodu, na dobre i na złe.
 #
 # **Miary.** Niech $R_{ij}$ będzie dokładnością (ang. *accuracy*) w zadaniu $j$ po treningu na zadaniu $i$, a $T$ liczbą zadań: wiersze to chwile, kolumny to zadania. Macierz streszczają trzy liczby (dwie pierwsze: Lopez-Paz i Ranzato 2017, [arXiv 1706.08840](https://arxiv.org/abs/1706.08840); trzecia: Chaudhry i in. 2018, [arXiv 1801.10112](https://arxiv.org/abs/1801.10112)):
 #
-# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
+# $$\text{ACC} = \frac1T \sum_{j=1}^{T} R_{Tj}, \qquad \text{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \big( R_{Tj} - R_{jj} \big), \qquad \text{FGT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \Big( \max_{i<T} R_{ij} - R_{Tj} \Big) .$$
 #
-# ACC, **średnia dokładność**, mówi, ile sieć umie na końcu. BWT, **transfer wsteczny** (ang. *backward transfer*), porównuje to z dokładnością tuż po danym zadaniu: jest ujemny, jeśli późniejsze zadania zaszkodziły, a dodatni, jeśli pomogły. F, **zapominanie** (ang. *forgetting*), porównuje z najlepszym wynikiem, jaki kiedykolwiek był. Zawsze patrz też na ACC: sieć, która niczego się nie uczy, niczego nie zapomina.
+# ACC, **średnia dokładność**, mówi, ile sieć umie na końcu. BWT, **transfer wsteczny** (ang. *backward transfer*), porównuje to z dokładnością tuż po danym zadaniu: jest ujemny, jeśli późniejsze zadania zaszkodziły, a dodatni, jeśli pomogły. FGT, **zapominanie** (ang. *forgetting*), porównuje z najlepszym wynikiem, jaki kiedykolwiek był. (Gdy każde zadanie wypada najlepiej zaraz po nauce, jak tu prawie zawsze, FGT = −BWT; dlatego w tabelach jest samo FGT.) Zawsze patrz też na ACC: sieć, która niczego się nie uczy, niczego nie zapomina.
 #
 # ## Matematyka
 #
@@ -186,19 +186,19 @@ guess.compare(100 * untouched[-1, 0])
 #
 # $$\log p(\theta \mid D_A) \approx \text{const} - \tfrac12 (\theta - \theta^*)^\top \Lambda\, (\theta - \theta^*) .$$
 #
-# **2. Informacja Fishera** (ang. *Fisher information*) **zamiast hesjanu.** Niech $p_\theta(y \mid x)$ będzie prawdopodobieństwem, które sieć daje etykiecie $y$. Gdy pominąć rozkład a priori $p(\theta)$, $\Lambda$ to suma $-\nabla^2 \log p_\theta(y \mid x)$ po $N_A$ przykładach. Z $\sum_y p_\theta(y \mid x) = 1$ wynika po jednym zróżniczkowaniu $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, a po drugim $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. Czyli
+# **2. Informacja Fishera** (ang. *Fisher information*) **zamiast hesjanu.** Niech $p_\theta(y \mid x)$ będzie prawdopodobieństwem, które sieć daje etykiecie $y$, a $\partial_a$ pochodną względem wagi $\theta_a$. Gdy pominąć rozkład a priori $p(\theta)$, $\Lambda$ to suma $-\nabla^2 \log p_\theta(y \mid x)$ po $N_A$ przykładach. Z $\sum_y p_\theta(y \mid x) = 1$ wynika po jednym zróżniczkowaniu $\sum_y p_\theta\, \partial_a \log p_\theta = 0$, a po drugim $\sum_y p_\theta \big( \partial_b \log p_\theta\; \partial_a \log p_\theta + \partial_a \partial_b \log p_\theta \big) = 0$. Czyli
 #
 # $$F_{ab} = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ \partial_a \log p_\theta(y \mid x)\; \partial_b \log p_\theta(y \mid x) \big] = \mathbb{E}_{x}\, \mathbb{E}_{y \sim p_\theta(\cdot \mid x)} \big[ -\partial_a \partial_b \log p_\theta(y \mid x) \big] :$$
 #
 # tam, gdzie sieć przewiduje tak, jak jest w świecie, $\Lambda \approx N_A F$, a $F$ wymaga tylko pierwszych pochodnych. W dodatku nie ma ujemnych wartości własnych, co hesjanowi się zdarza.
 #
-# **3. Sama przekątna.** Dla $10^5$ wag $F$ ma $10^{10}$ elementów. Zachowaj $F_a = F_{aa}$, jedną liczbę na wagę. Złóż to razem, weź logarytm z minusem i podziel przez liczbę $N_B$ nowych przykładów:
+# **3. Sama przekątna.** Dla $10^5$ wag $F$ ma $10^{10}$ elementów. Zachowaj $F_a = F_{aa}$, jedną liczbę na wagę. Złóż to razem, weź logarytm z minusem i podziel przez liczbę $N_B$ nowych przykładów, tak że $L_B$ to *średnia* strata na $D_B$:
 #
 # $$L(\theta) = L_B(\theta) + \frac{\lambda}{2} \sum_a F_a\, (\theta_a - \theta^*_a)^2 , \qquad \lambda = \frac{N_A}{N_B} .$$
 #
-# Każda waga wisi na sprężynie o sztywności $F_a$. Teoria podaje nawet siłę: dla zadań tej samej wielkości $\lambda = 1$. Zobaczysz, że to o wiele za mało; w praktyce $\lambda$ nadrabia to, co gubią przybliżenia, i trzeba je dobrać. Przy większej liczbie zadań każde dokłada swoje sprężyny; sprężyny obok siebie to jedna sprężyna, więc wystarczy przechować jedno $F$ i jeden punkt zaczepienia $\theta^*$. (EWC *online* też sumuje $F$, ale za punkt zaczepienia bierze miejsce, w którym skończyło ostatnie zadanie; Schwarz i in. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
+# Każda waga wisi na sprężynie o sztywności $F_a$. Teoria podaje nawet siłę: dla zadań tej samej wielkości $\lambda = 1$. Zobaczysz, że to o wiele za mało; w praktyce $\lambda$ nadrabia to, co gubią przybliżenia, i trzeba je dobrać. Przy większej liczbie zadań każde dokłada swoje sprężyny; sprężyny obok siebie to jedna sprężyna, więc wystarczy przechować jedno $F$, czyli sumę, i jeden punkt zaczepienia $\theta^*$, czyli średnią punktów zaczepienia ważoną ich $F$. (EWC *online* też sumuje $F$, ale za punkt zaczepienia bierze miejsce, w którym skończyło ostatnie zadanie; Schwarz i in. 2018, [arXiv 1805.06370](https://arxiv.org/abs/1805.06370), Huszár 2017, [arXiv 1712.03847](https://arxiv.org/abs/1712.03847)).
 #
-# **Zbadaj**, ile kosztuje trzeci krok. Dwie wagi. Zadanie A ma wąską dolinę wokół $\theta^*_A = (0, 0)$: wzdłuż dna strata prawie nie rośnie, w poprzek rośnie stromo. Zadanie B chce do $(3, -1)$, jednakowo we wszystkich kierunkach. Dla straty kwadratowej minimum jest znane, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, z całą macierzą $\Lambda$, z jej przekątną (EWC) albo ze średnią sztywnością dla każdej wagi (**L2**, jednakowe sprężyny). Linie pokazują, gdzie każda metoda kończy dla wszystkich $\lambda$, między minimami obu zadań, czerwonymi gwiazdkami. Obróć dolinę. Kiedy EWC jest równie dobre jak pełna macierz, a kiedy nie lepsze niż L2?
+# **Zbadaj**, ile kosztuje trzeci krok. Dwie wagi. Zadanie A ma wąską dolinę wokół $\theta^*_A = (0, 0)$, $L_A = \frac12 \theta^\top \Lambda\, \theta$: wzdłuż dna strata prawie nie rośnie, w poprzek rośnie stromo. Zadanie B ciągnie do $\theta^*_B = (3, -1)$, jednakowo we wszystkich kierunkach, $L_B = \frac12 \lVert \theta - \theta^*_B \rVert^2$. Minimum jest znane, $\theta = (I + \lambda \Lambda)^{-1} \theta^*_B$, z całą macierzą $\Lambda$, z jej przekątną (EWC) albo ze średnią sztywnością dla każdej wagi (**L2**, jednakowe sprężyny). Linie pokazują, gdzie każda metoda kończy dla wszystkich $\lambda$, między minimami obu zadań, czerwonymi literami A i B; szare poziomice to strata A. Obróć dolinę. Kiedy EWC jest równie dobre jak pełna macierz, a kiedy nie lepsze niż L2?
 
 # %% tags=["widget"]
 wish = np.array([3.0, -1.0])
@@ -211,20 +211,20 @@ def stiffness(angle):
 
 
 def draw(angle, strength):
-    springs, (fig, ax) = stiffness(math.radians(angle)), plt.subplots(figsize=(7.4, 4.4))
+    springs, (fig, ax), said = stiffness(math.radians(angle)), plt.subplots(figsize=(7.4, 4.4)), []
     whole = springs[t("whole matrix", "cała macierz")]
     grid = np.stack(np.meshgrid(np.linspace(-1, 3.5, 90), np.linspace(-1.5, 1.5, 60)), -1)
     ax.contour(*np.moveaxis(grid, -1, 0), np.einsum("...i,ij,...j", grid, whole, grid) / 2, levels=[0.1, 0.5, 1, 2, 4, 8], colors=palette("grey"), linewidths=0.7)
-    said = []
-    for (name, matrix), colour in zip(springs.items(), ("black", "blue", "orange")):
+    for (name, matrix), colour, style, size in zip(springs.items(), ("black", "blue", "orange"), ("-", "-", "--"), (8, 8, 14)):
         path = np.array([np.linalg.solve(np.eye(2) + s * matrix, wish) for s in [0, *np.geomspace(0.01, 1000, 60)]])
         end = np.linalg.solve(np.eye(2) + strength * matrix, wish)
         said.append(t("{}: loss of A {:.2f}, of B {:.2f}", "{}: strata A {:.2f}, B {:.2f}").format(name, end @ whole @ end / 2, np.sum((end - wish) ** 2) / 2))
-        ax.plot(*path.T, color=palette(colour), linewidth=1)
-        ax.plot(*end, "o", color=palette(colour), markersize=9, label=said[-1])
-    ax.plot(*np.array([[0, 0], wish]).T, "*", color=palette("red"), markersize=13, linestyle="none")
+        ax.plot(*path.T, style, color=palette(colour), linewidth=1.5)
+        ax.plot(*end, "o", color=palette(colour), markersize=size, fillstyle="none", markeredgewidth=2, label=said[-1])
+    for name, place in (("A", (0, 0)), ("B", wish)):
+        ax.plot(*place, marker=f"${name}$", color=palette("red"), markersize=12)
     ax.set(aspect="equal", xlabel="θ₁", ylabel="θ₂", xlim=(-1, 3.5), ylim=(-1.5, 1.5))
-    ax.legend(loc="upper left", fontsize=9, bbox_to_anchor=(0, 1.32))
+    ax.legend(loc="lower left", fontsize=9, bbox_to_anchor=(0, 1.01))
     return fig, t(f"The valley turned by {angle} degrees, λ = {strength}. ", f"Dolina obrócona o {angle} stopni, λ = {strength}. ") + "; ".join(said)
 
 
@@ -238,33 +238,33 @@ explorer
 #
 # ## The code
 #
-# `fisher_diagonal` is step 2 and 3; `ewc_penalty` the springs. `grad` is the gradient of *one* example's loss with respect to all the weights, `vmap` computes it for a whole batch of examples at once.
+# `fisher_diagonal` does steps 2 and 3; `ewc_penalty` is the springs. `functional_call` runs the network with the weights it is handed, and `compete` sets the logits of classes that are not in play to −∞. `grad` is the gradient of *one* example's loss with respect to all the weights, `vmap` computes it for a whole batch of examples at once.
 # %% [markdown] lang="pl"
 # Przy $\lambda = 1$ i całej macierzy koniec to minimum $L_A + L_B$: trening łączny bez danych zadania A. Gdy dolina leży wzdłuż osi, przekątna wie wszystko i EWC też tam trafia. Im bardziej dolina się obraca, tym mniej widzi przekątna; przy 45 stopniach oba jej elementy są równe i EWC *jest* metodą L2. W sieci doliny leżą, jak leżą: nikt nie obróci dla nas osi.
 #
 # ## Kod
 #
-# `fisher_diagonal` to kroki 2 i 3, a `ewc_penalty` to sprężyny. `grad` to gradient straty *jednego* przykładu względem wszystkich wag, a `vmap` liczy go dla całej paczki (ang. *batch*) przykładów naraz.
+# `fisher_diagonal` to kroki 2 i 3, a `ewc_penalty` to sprężyny. `functional_call` uruchamia sieć z wagami, które dostanie, a `compete` ustawia logity klas nieobecnych w grze na −∞. `grad` to gradient straty *jednego* przykładu względem wszystkich wag, a `vmap` liczy go dla całej paczki (ang. *batch*) przykładów naraz.
 
 # %%
 show_source(fisher_diagonal, ewc_penalty)
 
 # %% [markdown] lang="en"
-# **Three ways to compute it, two of them named Fisher.** The definition draws the label $y$ from the model. Many programs put the **true label** in its place: the *empirical* Fisher. That is not the same and, in general, no Hessian (Kunstner et al. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); on an example that the network has learned by heart it is nearly 0. Say which one you used.
+# **Three ways to compute it, two of them named Fisher.** The definition draws the label $y$ from the model. Many programs put the **true label** in its place: the *empirical* Fisher. That is not the same and, in general, no Hessian (Kunstner et al. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); on an example that the network knows by heart, with probability $p$ for the right one of two labels, it is proportional to $(1-p)^2$, the true one to $p(1-p)$: both go to 0, the empirical one much faster. Say which one you used.
 #
-# The third way is a mistake, and common: backward on the *mean* loss of a batch, then square. For $B$ independent examples with gradients $g_1, \dots, g_B$, of mean $\bar g$ over all the data,
+# The third way is a mistake, and common: backward on the *mean* loss of a batch, then square, each component by itself. For $B$ independent examples with gradients $g_1, \dots, g_B$, of mean $\bar g$ over all the data,
 #
 # $$\mathbb{E}\Big[ \Big( \frac1B \sum_{n=1}^{B} g_n \Big)^{2} \Big] = \frac1B\, \mathbb{E}\big[g^2\big] + \Big(1 - \frac1B\Big)\, \bar g^{\,2} .$$
 #
-# At a minimum $\bar g = 0$: the result is **too small by the factor $B$**, and whoever uses it needs a $\lambda$ that is $B$ times as large, or believes that EWC does not work. Here, for the network after a first task, all ten digits:
+# At a minimum $\bar g = 0$: the result is **too small by the factor $B$**, and whoever uses it needs a $\lambda$ that is $B$ times as large, or believes that EWC does not work. Here, for the network after a first task, all ten digits (the batches have the true labels: compare them with the second row):
 # %% [markdown] lang="pl"
-# **Trzy sposoby liczenia, z których dwa noszą nazwisko Fishera.** Definicja losuje etykietę $y$ z modelu. Wiele programów wstawia na jej miejsce **prawdziwą etykietę**: to *empiryczna* informacja Fishera. Nie jest tym samym i na ogół nie jest hesjanem (Kunstner i in. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); na przykładzie, którego sieć nauczyła się na pamięć, wynosi prawie 0. Zawsze mów, której używasz.
+# **Trzy sposoby liczenia, z których dwa noszą nazwisko Fishera.** Definicja losuje etykietę $y$ z modelu. Wiele programów wstawia na jej miejsce **prawdziwą etykietę**: to *empiryczna* informacja Fishera. Nie jest tym samym i na ogół nie jest hesjanem (Kunstner i in. 2019, [arXiv 1905.12558](https://arxiv.org/abs/1905.12558)); na przykładzie, który sieć umie na pamięć, czyli z prawdopodobieństwem $p$ właściwej z dwóch etykiet, jest proporcjonalna do $(1-p)^2$, a prawdziwa do $p(1-p)$: obie dążą do 0, empiryczna o wiele szybciej. Zawsze mów, której używasz.
 #
-# Trzeci sposób to częsty błąd: gradient *średniej* straty paczki, a potem kwadrat. Dla $B$ niezależnych przykładów o gradientach $g_1, \dots, g_B$, których średnia po wszystkich danych to $\bar g$,
+# Trzeci sposób to częsty błąd: gradient *średniej* straty paczki, a potem kwadrat każdej składowej. Dla $B$ niezależnych przykładów o gradientach $g_1, \dots, g_B$, których średnia po wszystkich danych to $\bar g$,
 #
 # $$\mathbb{E}\Big[ \Big( \frac1B \sum_{n=1}^{B} g_n \Big)^{2} \Big] = \frac1B\, \mathbb{E}\big[g^2\big] + \Big(1 - \frac1B\Big)\, \bar g^{\,2} .$$
 #
-# W minimum $\bar g = 0$: wynik jest **za mały $B$ razy**, a kto go używa, potrzebuje $B$ razy większego $\lambda$ albo uzna, że EWC nie działa. Oto wyniki dla sieci po pierwszym zadaniu, ze wszystkimi dziesięcioma cyframi:
+# W minimum $\bar g = 0$: wynik jest **za mały $B$ razy**, a kto go używa, potrzebuje $B$ razy większego $\lambda$ albo uzna, że EWC nie działa. Oto wyniki dla sieci po pierwszym zadaniu, ze wszystkimi dziesięcioma cyframi (paczki mają prawdziwe etykiety, więc porównaj je z drugim wierszem):
 
 # %%
 (digits,), reader = permuted_digits(1, train=4000, seed=SEED), network(10)
@@ -287,8 +287,8 @@ rows = [(t("per example, labels from the model", "każdy przykład, etykiety z m
         (t("per example, true labels", "każdy przykład, prawdziwe etykiety"), total)]
 rows += [(t(f"mean gradient of {size}, squared", f"średni gradient z {size}, do kwadratu"), square_of_mean(size)) for size in (16, 64, 256)]
 too_small = total / rows[3][1]
-table([(name, value, f"{total / value:.1f} ×") for name, value in rows],
-      [t("importance", "ważność"), t("sum over the weights", "suma po wagach"), t("too small by", "za mała")])
+table([(name, value, f"{total / value:.1f} ×" if number else "–") for number, (name, value) in enumerate(rows)],
+      [t("importance", "ważność"), t("sum over the weights", "suma po wagach"), t("smaller than with true labels by", "mniejsza niż z prawdziwymi etykietami")])
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 3))
@@ -303,31 +303,31 @@ show(fig, alt=t("Three pictures of 28 by 28 pixels: the mean digit, and how much
 # %% [markdown] lang="en"
 # The batches behave as the formula says: too small by nearly $B$, and not quite, as $\bar g$ is not quite 0. The two Fishers differ by a factor that depends on how well the network has learned its examples, but they agree on *which* weights matter: those of the pixels where digits differ. At the rim, where no digit has any ink, all inputs are 0 and so is the importance: there task B may do as it likes.
 #
-# **Learning without forgetting** (Li & Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) ties down the *answers* instead of the weights. Keep a copy of the network as it was. On the inputs of the *new* task (there are no others) the outputs for the old classes should stay what the copy says, softened by a temperature $\tau$ as in [lesson 10](10_policy_distillation.ipynb); the paper takes $\tau = 2$. With $z$ the logits for the old classes and $z^{\text{old}}$ those of the copy,
+# **Learning without forgetting** (Li & Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) ties down the *answers* instead of the weights. Keep a copy of the network as it was. On the inputs of the *new* task (there are no others) the outputs for the old classes should stay what the copy says (the paper has an output layer for each task, and one such term for each old one), softened by a temperature $\tau$ as in [lesson 10](10_policy_distillation.ipynb); the paper takes $\tau = 2$. With $z$ the logits for the old classes and $z^{\text{old}}$ those of the copy,
 #
 # $$L(\theta) = L_B(\theta) + \mu\; \mathbb{E}_{x \in D_B} \Big[ -\sum_c p_c \log q_c \Big], \qquad p = \mathrm{softmax}(z^{\text{old}} / \tau), \quad q = \mathrm{softmax}(z / \tau) .$$
 #
 # It needs no old data and no importance of weights, only one copy. But it asks the copy about inputs that the copy has never seen. If those look unlike the old ones, the old answers are held where nobody will ever need them.
 #
-# **Replay** keeps a few examples: a memory of $K$. Each step trains on a batch of new examples and one from the memory. Which to keep of a stream whose length nobody knows? **Reservoir sampling** (Vitter 1985): put the first $K$ in; let the $n$-th draw a number from 0 to $n - 1$, and if it is below $K$, the example takes that place. Then, after $N$ examples, each of them is in the memory with probability $K/N$, as the $n$-th enters with probability $K/n$ and each later one, $m$, throws it out with probability $\frac{K}{m} \cdot \frac1K$:
+# **Replay** keeps a few examples: a memory of $K$. Each step trains on a batch of new examples and one from the memory. Which to keep of a stream whose length nobody knows? **Reservoir sampling** (Vitter 1985): put the first $K$ in; let the $n$-th draw a whole number from 0 to $n - 1$, all equally likely, and if it is below $K$, the example takes that place. Then, after $N$ examples, each of them is in the memory with probability $K/N$, as the $n$-th enters with probability $K/n$ and each later one, $m$, throws it out with probability $\frac{K}{m} \cdot \frac1K$:
 #
 # $$\frac{K}{n} \prod_{m=n+1}^{N} \Big(1 - \frac1m\Big) = \frac{K}{n} \cdot \frac{n}{n+1} \cdot \frac{n+1}{n+2} \cdots \frac{N-1}{N} = \frac{K}{N} .$$
 #
-# A uniform sample of everything seen so far: replay is joint training on a small sample of the past.
+# (One of the first $K$ is in for certain, and its product begins at $m = K + 1$: again $K/N$.) A uniform sample of everything seen so far: replay is joint training on a small sample of the past.
 # %% [markdown] lang="pl"
 # Paczki zachowują się tak, jak mówi wzór: wynik jest za mały prawie $B$ razy, a nie dokładnie, bo $\bar g$ nie jest dokładnie zerem. Obie informacje Fishera różnią się czynnikiem zależnym od tego, jak dobrze sieć nauczyła się swoich przykładów, ale zgadzają się co do tego, *które* wagi są ważne: te przy pikselach, którymi cyfry się różnią. Na brzegu, gdzie żadna cyfra nie ma atramentu, wszystkie wejścia są zerem i ważność też: tam zadanie B może robić, co chce.
 #
-# **Uczenie bez zapominania** (LwF; Li i Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) przywiązuje nie wagi, tylko *odpowiedzi*. Zachowaj kopię sieci sprzed nowego zadania. Na wejściach *nowego* zadania (innych nie ma) wyjścia dla dawnych klas mają pozostać takie, jak mówi kopia, zmiękczone temperaturą $\tau$ jak w [lekcji 10](10_policy_distillation.ipynb); w artykule $\tau = 2$. Gdy $z$ to logity dawnych klas, a $z^{\text{old}}$ logity kopii,
+# **Uczenie bez zapominania** (LwF; Li i Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) przywiązuje nie wagi, tylko *odpowiedzi*. Zachowaj kopię sieci sprzed nowego zadania. Na wejściach *nowego* zadania (innych nie ma) wyjścia dla dawnych klas mają pozostać takie, jak mówi kopia (w artykule każde zadanie ma własną warstwę wyjściową, a każde dawne zadanie własny taki składnik), zmiękczone temperaturą $\tau$ jak w [lekcji 10](10_policy_distillation.ipynb); w artykule $\tau = 2$. Gdy $z$ to logity dawnych klas, a $z^{\text{old}}$ logity kopii,
 #
 # $$L(\theta) = L_B(\theta) + \mu\; \mathbb{E}_{x \in D_B} \Big[ -\sum_c p_c \log q_c \Big], \qquad p = \mathrm{softmax}(z^{\text{old}} / \tau), \quad q = \mathrm{softmax}(z / \tau) .$$
 #
 # Nie trzeba dawnych danych ani ważności wag, tylko jednej kopii. Kopia odpowiada jednak na wejścia, których nigdy nie widziała. Jeśli nie przypominają dawnych, dawne odpowiedzi są utrwalane tam, gdzie nikomu się nie przydadzą.
 #
-# **Powtarzanie** zachowuje kilka przykładów: pamięć o pojemności $K$. Każdy krok trenuje na paczce nowych przykładów i paczce z pamięci. Które zachować ze strumienia, którego długości nikt nie zna? **Próbkowanie rezerwuarowe** (ang. *reservoir sampling*; Vitter 1985): pierwsze $K$ włóż do pamięci; $n$-ty niech losuje liczbę od 0 do $n - 1$, a jeśli jest mniejsza niż $K$, przykład zajmuje to miejsce. Po $N$ przykładach każdy z nich jest wtedy w pamięci z prawdopodobieństwem $K/N$, bo $n$-ty wchodzi z prawdopodobieństwem $K/n$, a każdy późniejszy, $m$-ty, wyrzuca go z prawdopodobieństwem $\frac{K}{m} \cdot \frac1K$:
+# **Powtarzanie** zachowuje kilka przykładów: pamięć o pojemności $K$. Każdy krok trenuje na paczce nowych przykładów i paczce z pamięci. Które zachować ze strumienia, którego długości nikt nie zna? **Próbkowanie rezerwuarowe** (ang. *reservoir sampling*; Vitter 1985): pierwsze $K$ włóż do pamięci; $n$-ty niech losuje liczbę całkowitą od 0 do $n - 1$, każdą z tą samą szansą, a jeśli jest mniejsza niż $K$, przykład zajmuje to miejsce. Po $N$ przykładach każdy z nich jest wtedy w pamięci z prawdopodobieństwem $K/N$, bo $n$-ty wchodzi z prawdopodobieństwem $K/n$, a każdy późniejszy, $m$-ty, wyrzuca go z prawdopodobieństwem $\frac{K}{m} \cdot \frac1K$:
 #
 # $$\frac{K}{n} \prod_{m=n+1}^{N} \Big(1 - \frac1m\Big) = \frac{K}{n} \cdot \frac{n}{n+1} \cdot \frac{n+1}{n+2} \cdots \frac{N-1}{N} = \frac{K}{N} .$$
 #
-# To jednostajna próbka wszystkiego, co dotąd było: powtarzanie to trening łączny na małej próbce przeszłości.
+# (Jeden z pierwszych $K$ jest w pamięci na pewno, a jego iloczyn zaczyna się od $m = K + 1$: znów $K/N$.) To jednostajna próbka wszystkiego, co dotąd było: powtarzanie to trening łączny na małej próbce przeszłości.
 
 # %%
 show_source(lwf_loss, Reservoir.add)
@@ -342,7 +342,7 @@ show_source(lwf_loss, Reservoir.add)
 # - **which of ten** (class-incremental): two new digits per task; the task is not given, and the network must choose among *all ten*,
 # - **permuted** (domain-incremental): all ten digits in each task, but their pixels shuffled, by another fixed order each time.
 #
-# Always the same network and the same optimiser (Adam), three epochs per task: naive; EWC with $\lambda = 1000$, for the permuted digits 100; LwF with $\mu = 1$; replay of 200 images; and joint training. The strengths were chosen on other seeds. Naive training is the same code with $\lambda = 0$: only so do we see what the springs do.
+# Always the same network and the same optimiser (Adam), three epochs per task: naive; EWC with $\lambda = 1000$, for the permuted digits 100; LwF with $\mu = 1$; replay of 200 images; and joint training. The strengths were chosen on other seeds. Naive training is the same code without any protection. (*Which of two* is in the recorded runs only.)
 # %% [markdown] lang="pl"
 # ## Eksperyment
 #
@@ -353,12 +353,12 @@ show_source(lwf_loss, Reservoir.add)
 # - **która z dziesięciu** (scenariusz klasowy, ang. *class-incremental*): po dwie nowe cyfry w zadaniu; zadanie nie jest znane, a sieć musi wybrać jedną z *wszystkich dziesięciu*,
 # - **permutacje** (scenariusz domenowy): w każdym zadaniu wszystkie dziesięć cyfr, ale piksele są pomieszane, za każdym razem w innej stałej kolejności.
 #
-# Zawsze ta sama sieć i ten sam optymalizator (Adam), po trzy epoki na zadanie: trening naiwny; EWC z $\lambda = 1000$, dla permutacji 100; LwF z $\mu = 1$; powtarzanie 200 obrazów; i trening łączny. Siły dobrano na innych ziarnach. Trening naiwny to ten sam kod z $\lambda = 0$: tylko tak widać, co robią sprężyny.
+# Zawsze ta sama sieć i ten sam optymalizator (Adam), po trzy epoki na zadanie: trening naiwny; EWC z $\lambda = 1000$, dla permutacji 100; LwF z $\mu = 1$; powtarzanie 200 obrazów; i trening łączny. Siły dobrano na innych ziarnach losowości. Trening naiwny to ten sam kod bez żadnej ochrony. (Strumień *która z dwóch* jest tylko w zapisanych przebiegach.)
 
 # %% tags=["predict"]
 guess = Prediction(
-    t("Class-incremental, without any old pictures: how much of the way from naive to joint training does EWC make?",
-      "Scenariusz klasowy, bez żadnych dawnych zdjęć: jaką część drogi od treningu naiwnego do łącznego pokona EWC?"),
+    t("Class-incremental, without any old pictures: how much of the gap between naive and joint training does EWC close?",
+      "Scenariusz klasowy, bez żadnych dawnych zdjęć: jaką część różnicy między treningiem naiwnym a łącznym nadrobi EWC?"),
     [t("most of it", "większość"), t("about half", "mniej więcej połowę"), t("hardly any", "prawie nic")],
 )
 guess
@@ -391,22 +391,21 @@ def measures(matrices):
 
 
 said = {stream: {method: measures(matrices) for method, matrices in runs.items()} for stream, runs in live.items()}
-columns = "ACC", "F", t("just learned", "tuż po nauce")
-table([(names[method], *(f"{value:.2f}" for stream in live for value in said[stream][method])) for method in METHODS],
-      [t("mean of three seeds", "średnia z trzech ziaren"), *(f"{streams[stream]}: {column}" if column == "ACC" else column for stream in live for column in columns)])
+for stream in live:
+    table([(names[method], *(f"{value:.2f}" for value in said[stream][method])) for method in METHODS], [streams[stream], "ACC", "FGT", t("just learned", "tuż po nauce")])
 gain = (said["class"]["ewc"][0] - said["class"]["naive"][0]) / (said["class"]["joint"][0] - said["class"]["naive"][0])
 guess.compare(0 if gain > 0.65 else 1 if gain > 0.35 else 2)
-fig, axes = plt.subplots(2, 4, figsize=(12, 6.2), sharey=True)
+fig, axes = plt.subplots(2, 3, figsize=(10, 6.4), sharey=True)
 for row, stream in zip(axes, ("domain", "class")):
-    for ax, method in zip(row, METHODS[:4]):
+    for ax, method in zip(row, ("naive", "ewc", "replay")):
         draw_matrix(ax, live[stream][method].mean(0), [task.name for task in tasks], f"{names[method]}, {streams[stream]}")
-show(fig, alt=t("Eight matrices of accuracies. Even or odd: naive falls to the left of the diagonal, EWC less, replay little. Which of ten: with all but replay almost everything left of the diagonal is 0.",
-                "Osiem macierzy dokładności. Parzysta czy nie: trening naiwny traci na lewo od przekątnej, EWC mniej, powtarzanie mało. Która z dziesięciu: u wszystkich poza powtarzaniem na lewo od przekątnej prawie wszędzie jest 0."))
+show(fig, alt=t("Six matrices of accuracies. Even or odd: naive falls to the left of the diagonal, EWC less, replay little. Which of ten: with all but replay almost everything left of the diagonal is 0.",
+                "Sześć macierzy dokładności. Parzysta czy nie: trening naiwny traci na lewo od przekątnej, EWC mniej, powtarzanie mało. Która z dziesięciu: u wszystkich poza powtarzaniem na lewo od przekątnej prawie wszędzie jest 0."))
 
 # %% [markdown] lang="en"
-# **Even or odd**: EWC makes about a third of the way from naive to joint training, replay two thirds. **Permuted**: EWC about halves the forgetting, as replay does. But look at *just learned*: with springs each new task is learned a little less well, so the average gains only a part of what is not forgotten. Springs hold, and they hold back. **Which of ten**: naive training ends at a fifth, that is, with the last of the five tasks and nothing else; LwF likewise; EWC hardly better; only replay helps. More on that below.
+# (Means of three seeds; *just learned* is the mean of the diagonal, the accuracy on each task right after it.) **Even or odd**: EWC closes about a third of the gap between naive and joint training, replay two thirds. **Permuted**: EWC about halves the forgetting, as replay does. But look at *just learned*: with springs each new task is learned a little less well, so the average rises by less than the forgetting falls. Springs hold, and they hold back. **Which of ten**: naive training ends below a fifth: it knows the last of the five tasks, not even that one perfectly, and nothing else; LwF likewise; EWC is hardly better; only replay helps. More on that below.
 #
-# **The paper that named the scenarios** (van de Ven & Tolias 2019) has for split MNIST, average accuracy in %:
+# **The paper that named the scenarios** (van de Ven & Tolias 2019) reports for split MNIST, average accuracy in %:
 #
 # | | none | EWC | LwF | generative replay | joint |
 # | --- | --- | --- | --- | --- | --- |
@@ -414,9 +413,9 @@ show(fig, alt=t("Eight matrices of accuracies. Even or odd: naive falls to the l
 # | even or odd | 59.21 | 63.95 | 71.50 | 95.72 | 98.42 |
 # | which of ten | 19.90 | 20.01 | 23.85 | 90.79 | 97.94 |
 #
-# They had all of MNIST, fifteen times as many pictures to learn from, two layers of 400, 2000 steps per task, and a second network that *paints* old digits in the place of a memory. Compare the order, not the numbers: which of two is easy for everyone, which of ten is for replay alone. Kirkpatrick et al. showed EWC on permuted MNIST and on ten Atari games in turns, not on a class-incremental stream.
+# They had all of MNIST, fifteen times as many pictures to learn from, two layers of 400, 2000 steps per task, and a second network that *paints* old digits instead of a memory that keeps them. Compare the order, not the numbers: which of two is easy for everyone, which of ten is for replay alone. Kirkpatrick et al. showed EWC on permuted MNIST and on ten Atari games in turns, not on a class-incremental stream.
 # %% [markdown] lang="pl"
-# **Parzysta czy nie**: EWC pokonuje mniej więcej jedną trzecią drogi od treningu naiwnego do łącznego, powtarzanie dwie trzecie. **Permutacje**: EWC zmniejsza zapominanie mniej więcej o połowę, tak jak powtarzanie. Spójrz jednak na kolumnę *tuż po nauce*: ze sprężynami sieć uczy się każdego nowego zadania trochę gorzej, więc średnia zyskuje tylko część tego, co nie zostało zapomniane. Sprężyny trzymają i zarazem hamują. **Która z dziesięciu**: trening naiwny kończy z jedną piątą, czyli umie ostatnie z pięciu zadań i nic więcej; LwF tak samo; EWC prawie tak samo; pomaga tylko powtarzanie. Więcej o tym niżej.
+# (Średnie z trzech ziaren; *tuż po nauce* to średnia przekątnej, czyli dokładność w każdym zadaniu zaraz po nim.) **Parzysta czy nie**: EWC nadrabia mniej więcej jedną trzecią różnicy między treningiem naiwnym a łącznym, powtarzanie dwie trzecie. **Permutacje**: EWC zmniejsza zapominanie mniej więcej o połowę, tak jak powtarzanie. Spójrz jednak na kolumnę *tuż po nauce*: ze sprężynami sieć uczy się każdego nowego zadania trochę gorzej, więc średnia zyskuje tylko część tego, co nie zostało zapomniane. Sprężyny trzymają i zarazem hamują. **Która z dziesięciu**: trening naiwny kończy poniżej jednej piątej: umie ostatnie z pięciu zadań, i to nie całkiem, a poza tym nic; LwF tak samo; EWC jest ledwie lepsze; pomaga tylko powtarzanie. Więcej o tym niżej.
 #
 # **Artykuł, od którego pochodzą nazwy scenariuszy** (van de Ven i Tolias 2019), podaje dla podzielonego MNIST średnią dokładność w %:
 #
@@ -437,13 +436,13 @@ for title, measure in ((t("average accuracy", "średnia dokładność"), average
     table([(name, *(mean_pm([measure(m) for m in kept[stream][method]]) for stream in streams)) for method, name in names.items()], [title, *streams.values()])
 
 # %% [markdown] lang="en"
-# Ten seeds, five epochs per task, ± half of a 95 % interval. Where the task is given, everything works and even naive training loses little: each task has two outputs of its own, and only the layers below can be overwritten. Online EWC does about as well as EWC. On *permuted* both stand level with replay, without a single old picture; on *even or odd* replay is far ahead, and on *which of ten* it is alone.
+# Ten seeds, five epochs per task, ± half of a 95 % interval. Where the task is given, everything works and even naive training loses little: each task has two outputs of its own, and only the layers below can be overwritten. Online EWC does as well as EWC, and on *permuted* a little better. On *permuted* both stand level with replay, without a single old picture; on *even or odd* replay is far ahead, and on *which of ten* it is alone.
 #
-# **Explore** how $\lambda$ trades **plasticity**, learning the new, for memory, keeping the old. Each grey dot is one $\lambda$: to the right the tasks are learned better, upwards the old ones are kept better; the stars are replay and joint training. Where does *permuted* turn over? Does the $\lambda = 1$ of the theory do anything? And which $\lambda$ saves *which of ten*?
+# **Explore** how $\lambda$ trades **plasticity**, learning the new, for memory, keeping the old. Each grey dot is one $\lambda$, written beside it: to the right the tasks are learned better, upwards the old ones are kept better; the stars are replay and joint training. Where does *permuted* turn over? Does the $\lambda = 1$ of the theory do anything? And which $\lambda$ saves *which of ten*?
 # %% [markdown] lang="pl"
-# Dziesięć ziaren losowości, po pięć epok na zadanie, ± to połowa przedziału ufności 95 % (ang. *confidence interval*). Gdy zadanie jest znane, działa wszystko i nawet trening naiwny traci niewiele: każde zadanie ma dwa własne wyjścia i nadpisać można tylko warstwy pod nimi. EWC online jest mniej więcej tak dobre jak EWC. W strumieniu *permutacje* oba dorównują powtarzaniu, bez ani jednego dawnego obrazu; w strumieniu *parzysta czy nie* powtarzanie jest daleko z przodu, a w strumieniu *która z dziesięciu* zostaje samo.
+# Dziesięć ziaren losowości, po pięć epok na zadanie, ± to połowa przedziału ufności 95 % (ang. *confidence interval*). Gdy zadanie jest znane, działa wszystko i nawet trening naiwny traci niewiele: każde zadanie ma dwa własne wyjścia i nadpisać można tylko warstwy pod nimi. EWC online jest równie dobre jak EWC, a na permutacjach odrobinę lepsze. W strumieniu *permutacje* oba dorównują powtarzaniu, bez ani jednego dawnego obrazu; w strumieniu *parzysta czy nie* powtarzanie jest daleko z przodu, a w strumieniu *która z dziesięciu* zostaje samo.
 #
-# **Zbadaj**, jak $\lambda$ wymienia **plastyczność** (ang. *plasticity*), czyli uczenie się nowego, na pamięć, czyli zachowanie dawnego. Każda szara kropka to jedno $\lambda$: im dalej w prawo, tym lepiej opanowane zadania, im wyżej, tym lepiej zachowane dawne; gwiazdki to powtarzanie i trening łączny. Gdzie zawracają *permutacje*? Czy $\lambda = 1$ z teorii cokolwiek robi? I które $\lambda$ ratuje strumień *która z dziesięciu*?
+# **Zbadaj**, jak $\lambda$ wymienia **plastyczność** (ang. *plasticity*), czyli uczenie się nowego, na pamięć, czyli zachowanie dawnego. Każda szara kropka to jedno $\lambda$, podpisane obok: im dalej w prawo, tym lepiej opanowane zadania, im wyżej, tym lepiej zachowane dawne; gwiazdki to powtarzanie i trening łączny. Gdzie zawracają *permutacje*? Czy $\lambda = 1$ z teorii cokolwiek robi? I które $\lambda$ ratuje strumień *która z dziesięciu*?
 
 # %% tags=["widget"]
 values = [int(value) for value in record.results["strengths"]["values"]]
@@ -457,6 +456,9 @@ def draw(stream, strength):
     draw_matrix(left, accuracy, [*"12345"], f"{stream}, λ = {strength}")
     learned, remembered = matrices.diagonal(dim1=1, dim2=2).mean(1), matrices[:, -1, :-1].mean(1)
     right.plot(learned, remembered, "o-", color=palette("grey"), markersize=4)
+    for value, *place in zip(values, learned, remembered):
+        if value >= 10:
+            right.annotate(f"{value:,}".replace(",", " "), place, xytext=(-6, 5), textcoords="offset points", fontsize=8, ha="right", color=palette("grey"))
     point = learned[values.index(strength)].item(), remembered[values.index(strength)].item()
     right.plot(*point, "o", color=palette("blue"), markersize=11, label="EWC")
     for method, colour in (("replay", "green"), ("joint", "red")):
@@ -472,25 +474,25 @@ explorer.controls["stream"].value, explorer.controls["strength"].value = streams
 explorer
 
 # %% [markdown] lang="en"
-# With $\lambda = 1$ next to nothing happens: after three approximations the springs are far too slack, and a large $\lambda$ stiffens the right ones and the wrong ones alike. On *permuted* the curve turns back beyond 100: from there on even the *old* tasks do worse at the end, for what was never learned well cannot be kept. On *even or odd* memory can be bought, at a growing price. On *which of ten* there is nothing to buy.
+# With $\lambda = 1$ next to nothing happens: after three approximations the springs are far too slack, and a large $\lambda$ stiffens the right ones and the wrong ones alike. On *permuted* the curve turns back beyond 100: from there on even the *old* tasks do worse at the end, for what was never learned well cannot be kept. On *even or odd* memory can be bought, at a growing price: @@EN_DOMAIN@@ On *which of ten* there is next to nothing to buy.
 #
 # ## When it fails
 #
-# **Class by class.** Why does no $\lambda$ save *which of ten*? Look at the gradient of the cross-entropy with respect to the logits, $\pi_c - p_c$, where $\pi$ is what the network says and $p$ is 1 at the label. In task 2 no label is ever 0 or 1, so every step pushes the logits of the classes 0 and 1 *down*, and nothing ever pushes them up. The springs should hold against it, but just there they are slack: after task 1 the network is certain, and where softmax is saturated every gradient is almost 0, and with it $F$. The table below shows it: the longer the network learns task 1, the more certain it is, and the smaller is $F$, by orders of magnitude. At $\theta^*$ the floor of the valley is flat, and further out it rises like a cliff; a parabola fitted at $\theta^*$ does not see the cliff, and no factor $\lambda$ puts it there. Bayes' rule was right. Step 1 was wrong.
+# **Class by class.** Why does no $\lambda$ save *which of ten*? Look at the gradient of the cross-entropy with respect to the logits, $q_c - p_c$, where $q$ is what the network says and $p$ is 1 at the label. In task 2 no label is ever 0 or 1, so every step pushes the logits of the classes 0 and 1 *down*, and nothing ever pushes them up. The springs should hold against it, but just there they are slack: after task 1 the network is certain, and where softmax is saturated every gradient is almost 0, and with it $F$. The table at the end of this part shows it: the longer the network learns task 1, the more certain it is, and the smaller is $F$, by a factor of ten to many thousands. (One label is drawn per example, so a single rare wrong draw can decide the sum.) At $\theta^*$ the floor of the valley is flat, and further out it rises like a cliff; a parabola fitted at $\theta^*$ does not see the cliff, and no factor $\lambda$ puts it there. Bayes' rule was right; the parabola of step 1 is the first thing to break.
 #
-# And a huge $\lambda$? Then hardly a class is added. No batch ever holds a 0 beside a 2, so how to tell *those* apart nobody ever says, neither the data nor the springs. Replay does: its memory puts the 0 beside the 2.
+# And a huge $\lambda$? @@EN_CLASS@@ No batch ever holds a 0 beside a 2, so nothing ever says how to tell *those* apart: neither the data nor the springs. Replay does: it puts the 0 beside the 2. (The last two columns of the table: with $\lambda = 1000$, how much of 0 and 1 survives, and how well 2 and 3 are learned.)
 #
-# **Learning without forgetting** holds the softmax *among the old classes*. Add the same number to all their logits, and it does not change: so they may sink together below the new ones, and class by class they do. And of permuted digits the copy has never seen the like; its answers there are worth nothing, and holding them protects nothing.
+# **Learning without forgetting** holds the softmax *among the old classes*. Add the same number to all their logits, and it does not change: so they may sink together below the new ones, and class by class they do. And the copy has never seen anything like the permuted digits; its answers to them are worth nothing, and holding them protects nothing.
 #
 # **Springs that hold too well.** With every task there are more springs, and at some point nothing moves any more: on the permuted digits a large $\lambda$ remembers the first task and hardly learns the last.
 # %% [markdown] lang="pl"
-# Przy $\lambda = 1$ prawie nic się nie dzieje: po trzech przybliżeniach sprężyny są o wiele za luźne, a duże $\lambda$ usztywnia na równi właściwe i niewłaściwe. W strumieniu *permutacje* krzywa zawraca powyżej 100: dalej nawet *dawne* zadania kończą gorzej, bo czego sieć nigdy dobrze nie umiała, tego nie zachowa. W strumieniu *parzysta czy nie* pamięć można kupić, coraz drożej. W strumieniu *która z dziesięciu* nie ma czego kupować.
+# Przy $\lambda = 1$ prawie nic się nie dzieje: po trzech przybliżeniach sprężyny są o wiele za luźne, a duże $\lambda$ usztywnia na równi właściwe i niewłaściwe. W strumieniu *permutacje* krzywa zawraca powyżej 100: dalej nawet *dawne* zadania kończą gorzej, bo czego sieć nigdy dobrze nie umiała, tego nie zachowa. W strumieniu *parzysta czy nie* pamięć można kupić, coraz drożej: @@PL_DOMAIN@@ W strumieniu *która z dziesięciu* prawie nie ma czego kupować.
 #
 # ## Kiedy to zawodzi
 #
-# **Klasa po klasie.** Dlaczego żadne $\lambda$ nie ratuje strumienia *która z dziesięciu*? Spójrz na gradient entropii krzyżowej względem logitów, $\pi_c - p_c$, gdzie $\pi$ to odpowiedź sieci, a $p$ to 1 przy etykiecie. W zadaniu 2 żadna etykieta nie jest zerem ani jedynką, więc każdy krok spycha logity klas 0 i 1 *w dół* i nic nigdy nie pcha ich w górę. Sprężyny powinny się temu oprzeć, ale właśnie tam są luźne: po zadaniu 1 sieć jest pewna, a gdzie softmax jest nasycony, tam każdy gradient jest prawie zerem, a z nim $F$. Pokazuje to tabela poniżej: im dłużej sieć uczy się zadania 1, tym jest pewniejsza i tym mniejsze jest $F$, o rzędy wielkości. W $\theta^*$ dno doliny jest płaskie, a dalej wznosi się jak urwisko; parabola dopasowana w $\theta^*$ urwiska nie widzi i żaden czynnik $\lambda$ go tam nie postawi. Wzór Bayesa miał rację. Zawiódł krok 1.
+# **Klasa po klasie.** Dlaczego żadne $\lambda$ nie ratuje strumienia *która z dziesięciu*? Spójrz na gradient entropii krzyżowej względem logitów, $q_c - p_c$, gdzie $q$ to odpowiedź sieci, a $p$ to 1 przy etykiecie. W zadaniu 2 żadna etykieta nie jest zerem ani jedynką, więc każdy krok spycha logity klas 0 i 1 *w dół* i nic nigdy nie pcha ich w górę. Sprężyny powinny się temu oprzeć, ale właśnie tam są luźne: po zadaniu 1 sieć jest pewna, a gdzie softmax jest nasycony, tam każdy gradient jest prawie zerem, a z nim $F$. Pokazuje to tabela na końcu tej części: im dłużej sieć uczy się zadania 1, tym jest pewniejsza i tym mniejsze jest $F$, od dziesięciu do wielu tysięcy razy. (Na przykład losuje się jedną etykietę, więc o sumie może rozstrzygnąć jedno rzadkie, błędne losowanie.) W $\theta^*$ dno doliny jest płaskie, a dalej wznosi się jak urwisko; parabola dopasowana w $\theta^*$ urwiska nie widzi i żaden czynnik $\lambda$ go tam nie postawi. Wzór Bayesa miał rację; najpierw zawodzi parabola z kroku 1.
 #
-# A ogromne $\lambda$? Wtedy sieć nie dołoży prawie żadnej klasy. W żadnej paczce nie ma 0 obok 2, więc tego, jak odróżnić *te dwie*, nie mówi nikt: ani dane, ani sprężyny. Powtarzanie mówi: jego pamięć stawia 0 obok 2.
+# A ogromne $\lambda$? @@PL_CLASS@@ W żadnej paczce nie ma 0 obok 2, więc tego, jak odróżnić *te dwie*, nie mówi nikt: ani dane, ani sprężyny. Powtarzanie mówi: stawia 0 obok 2. (Dwie ostatnie kolumny tabeli: ile z 0 i 1 przetrwa przy $\lambda = 1000$ i jak dobrze sieć nauczy się 2 i 3.)
 #
 # **Uczenie bez zapominania** utrzymuje softmax *wśród dawnych klas*. Dodaj tę samą liczbę do wszystkich ich logitów, a się nie zmieni: mogą więc razem opaść poniżej nowych i klasa po klasie tak robią. A niczego podobnego do cyfr po permutacji kopia nigdy nie widziała; jej odpowiedzi nic tam nie są warte, a ich utrzymywanie niczego nie chroni.
 #
@@ -505,7 +507,7 @@ for epochs in (1, 3, 10):
     sure, stiff = model(one.test[0]).softmax(1).gather(1, one.test[1][:, None]).mean().item(), sum(part.sum().item() for part in springs.fisher.values())
     train_stream(model, [two], ewc=springs, ewc_strength=1000, epochs=3, seed=SEED, progress=False)
     certainty.append((str(epochs), f"{sure:.5f}", stiff, task_accuracy(model, one), task_accuracy(model, two)))
-table(certainty, [t("epochs on 0 and 1", "epoki na 0 i 1"), t("probability of the right class", "prawdopodobieństwo właściwej klasy"), t("sum of F", "suma F"), t("accuracy on 0 and 1 after 2 and 3", "dokładność dla 0 i 1 po 2 i 3"), t("on 2 and 3", "dla 2 i 3")])
+table([(first, sure, f"{stiff:.1e}", *rest) for first, sure, stiff, *rest in certainty], [t("epochs on 0 and 1", "epoki na 0 i 1"), t("probability of the right class", "prawdopodobieństwo właściwej klasy"), t("sum of F", "suma F"), t("accuracy on 0 and 1 after 2 and 3", "dokładność dla 0 i 1 po 2 i 3"), t("on 2 and 3", "dla 2 i 3")])
 
 # %% [markdown] lang="en"
 # ## In robotics
@@ -569,28 +571,28 @@ numbers = {"naive": 0, "ewc": 2 * weights, "lwf": weights, "replay": 200 * 1280,
 inspected = {method: [measures(runs[method])[:2] for runs in factory] for method in numbers}
 rows = [(names[method], *inspected[method][0], *inspected[method][1], f"{4 * number / 1000:.0f} kB") for method, number in numbers.items()]
 rows.append((t("prototypes", "prototypy"), None, None, average_accuracy(by_prototype), forgetting(by_prototype), f"{4 * prototypes.numel() / 1000:.0f} kB"))
-table(rows, ["", t("products: ACC", "produkty: ACC"), "F", t("defects: ACC", "wady: ACC"), "F", t("kept", "zachowane")])
+table(rows, ["", t("products: ACC", "produkty: ACC"), "FGT", t("defects: ACC", "wady: ACC"), "FGT", t("kept", "zachowane")])
 
 # %% [markdown] lang="en"
-# **Product by product** there is next to nothing to prevent: even naive training forgets little, and the products are so alike to the pretrained features that a later one often helps the earlier ones; springs would only hold that back. Forgetting happens in the weights that are trained; **what is frozen cannot forget**. **Defect by defect** is another matter. Naive training is left with little more than the newest defects, and LwF with hardly more. EWC mends more than it did among the ten digits: these pictures are hard, the network is less certain, its gradients do not vanish, and so its springs are taut. Replay does best. The prototypes come close to EWC, with a twentieth of its memory, no training and no $\lambda$ to choose. (Their F is not 0: no mean has moved, but with every new class there is one more to be mistaken for.)
+# **Product by product** there is next to nothing to prevent: even naive training forgets little, for the products look so alike to the pretrained network that a later one sometimes even helps the earlier ones; springs have little to save. Forgetting happens in the weights that are trained; **what is frozen cannot forget**. **Defect by defect** is another matter. Naive training is left with little more than the newest defects, and LwF with hardly more. EWC mends more than it did among the ten digits, presumably because these pictures are hard: the network is less certain, its gradients do not vanish, and its springs are stiff. Replay does best; but its memory holds 200 of the 500 pictures, two in five. The prototypes come close to EWC, with a twentieth of its memory, no training and no $\lambda$ to choose. (Their FGT is not 0: no mean has moved, but with every new class there is one more to be mistaken for.)
 #
-# Look at the last column, too. EWC keeps two numbers per weight, which here is as much as more than a hundred examples, and for a large network would be far more. *Saving memory* is no reason for EWC; not being allowed to keep examples is one.
+# Look at the last column, too. EWC keeps two numbers per weight, which here is less than our memory of examples, but grows with the network; a memory grows with what you choose to keep. The better reason for EWC is not being allowed to keep any example.
 #
-# What to take on a robot: freeze what you can; keep examples if you may; means if you may not; springs where weights must move and no example may stay.
+# What to use on a robot: freeze what you can; keep examples if you may; means if you may not; springs where weights must move and no example may stay.
 #
 # ## Exercises
 #
-# **1. Forgetting.** `accuracy` is a tensor of shape $(T, T)$: row $i$ is the time after task $i$, column $j$ the task. Return F, the forgetting, by the formula above. Do not use the package's function.
+# **1. Forgetting.** `accuracy` is a tensor of shape $(T, T)$: row $i$ is the time after task $i$, column $j$ the task. Return FGT, the forgetting, by the formula above, as a tensor with one number. Do not use the package's function.
 # %% [markdown] lang="pl"
-# **Produkt po produkcie** prawie nie ma czemu zapobiegać: nawet trening naiwny mało zapomina, a dla wstępnie wytrenowanych cech produkty są tak podobne, że późniejszy często pomaga wcześniejszym; sprężyny tylko by w tym przeszkadzały. Zapominają wagi, które się trenuje; **co zamrożone, to nie zapomni**. Z **wadami po kolei** jest inaczej. Treningowi naiwnemu zostaje niewiele więcej niż najnowsze wady, a LwF prawie tyle samo. EWC naprawia więcej niż przy dziesięciu cyfrach: te zdjęcia są trudne, sieć jest mniej pewna, gradienty nie znikają, więc sprężyny są napięte. Najlepsze jest powtarzanie. Prototypy są blisko EWC, z jedną dwudziestą jego pamięci, bez treningu i bez $\lambda$ do dobrania. (Ich F nie jest zerem: żadna średnia się nie przesunęła, ale z każdą nową klasą przybywa jedna, z którą można się pomylić.)
+# **Produkt po produkcie** prawie nie ma czemu zapobiegać: nawet trening naiwny mało zapomina, bo dla wstępnie wytrenowanej sieci produkty są tak podobne, że późniejszy czasem nawet pomaga wcześniejszym; sprężyny niewiele mają tu do uratowania. Zapominają wagi, które się trenuje; **co zamrożone, to nie zapomni**. Z **wadami po kolei** jest inaczej. Treningowi naiwnemu zostaje niewiele więcej niż najnowsze wady, a LwF prawie tyle samo. EWC naprawia więcej niż przy dziesięciu cyfrach, prawdopodobnie dlatego, że te zdjęcia są trudne: sieć jest mniej pewna, gradienty nie znikają, a sprężyny są sztywne. Najlepsze jest powtarzanie; jego pamięć mieści jednak 200 z 500 zdjęć, dwa na pięć. Prototypy są blisko EWC, z jedną dwudziestą jego pamięci, bez treningu i bez $\lambda$ do dobrania. (Ich FGT nie jest zerem: żadna średnia się nie przesunęła, ale z każdą nową klasą przybywa jedna, z którą można się pomylić.)
 #
-# Spójrz też na ostatnią kolumnę. EWC przechowuje dwie liczby na wagę, tutaj tyle co ponad sto przykładów, a w dużej sieci byłoby to o wiele więcej. *Oszczędność pamięci* nie jest powodem, żeby wybrać EWC; jest nim zakaz przechowywania przykładów.
+# Spójrz też na ostatnią kolumnę. EWC przechowuje dwie liczby na wagę: tutaj mniej niż nasza pamięć przykładów, ale tyle, ile narzuca sieć; rozmiar pamięci wybierasz sam albo sama. Lepszym powodem, żeby wybrać EWC, jest zakaz przechowywania przykładów.
 #
 # Co zabrać na robota: zamroź, co się da; zachowaj przykłady, jeśli wolno; średnie, jeśli nie wolno; sprężyny tam, gdzie wagi muszą się zmieniać, a żaden przykład nie może zostać.
 #
 # ## Ćwiczenia
 #
-# **1. Zapominanie.** `accuracy` to tensor kształtu $(T, T)$: wiersz $i$ to chwila po zadaniu $i$, kolumna $j$ to zadanie. Zwróć F, zapominanie, według wzoru z lekcji. Nie używaj funkcji z pakietu.
+# **1. Zapominanie.** `accuracy` to tensor kształtu $(T, T)$: wiersz $i$ to chwila po zadaniu $i$, kolumna $j$ to zadanie. Zwróć FGT, zapominanie, według wzoru z lekcji, jako tensor z jedną liczbą. Nie używaj funkcji z pakietu.
 
 # %% tags=["exercise"]
 def how_much_forgotten(accuracy):
@@ -613,9 +615,9 @@ def how_much_forgotten(accuracy):
 
 
 # %% [markdown] lang="en"
-# **2. The Fisher information of a logistic regression.** `w` has shape $(D,)$, `x` shape $(N, D)$, `y` shape $(N,)$ with entries 0 and 1. The model says $p = \sigma(w \cdot x)$ for $y = 1$; $\sigma$ is the sigmoid. The gradient of $-\log p_w(y \mid x)$ for one example is $(p - y)\, x$. Return the diagonal of the *empirical* Fisher, $D$ numbers.
+# **2. The Fisher information of a logistic regression.** `w` has shape $(D,)$, `x` shape $(N, D)$, `y` shape $(N,)$ with entries 0 and 1. The model says $p = \sigma(w \cdot x)$ for $y = 1$; $\sigma$ is the sigmoid. The gradient of $-\log p_w(y \mid x)$ with respect to $w$, for one example, is $(p - y)\, x$. Return the diagonal of the *empirical* Fisher, of shape $(D,)$.
 # %% [markdown] lang="pl"
-# **2. Informacja Fishera regresji logistycznej.** `w` ma kształt $(D,)$, `x` kształt $(N, D)$, a `y` kształt $(N,)$, z elementami 0 i 1. Model daje $p = \sigma(w \cdot x)$ dla $y = 1$; $\sigma$ to sigmoida. Gradient $-\log p_w(y \mid x)$ dla jednego przykładu to $(p - y)\, x$. Zwróć przekątną *empirycznej* informacji Fishera, $D$ liczb.
+# **2. Informacja Fishera regresji logistycznej.** `w` ma kształt $(D,)$, `x` kształt $(N, D)$, a `y` kształt $(N,)$, z elementami 0 i 1. Model daje $p = \sigma(w \cdot x)$ dla $y = 1$; $\sigma$ to sigmoida. Gradient $-\log p_w(y \mid x)$ względem $w$ dla jednego przykładu to $(p - y)\, x$. Zwróć przekątną *empirycznej* informacji Fishera, o kształcie $(D,)$.
 
 # %% tags=["exercise"]
 def empirical_fisher(w, x, y):
@@ -692,27 +694,27 @@ quiz(
             (t("At a minimum its importances are about 64 times too small.", "W minimum jej ważności są około 64 razy za małe."), True,
              t("Yes: in the mean the gradients of the examples cancel, and $1/B$ of their mean square is left.", "Tak: w średniej gradienty przykładów się znoszą i zostaje $1/B$ ich średniego kwadratu.")),
             (t("64 examples are too few for a mean.", "64 przykłady to za mało na średnią."), False,
-             t("More per batch makes it worse: the factor is the batch size.", "Większa paczka pogarsza sprawę: czynnikiem jest jej rozmiar.")),
+             t("Larger batches make it worse: the factor is the batch size.", "Większa paczka pogarsza sprawę: czynnikiem jest jej rozmiar.")),
             (t("It should draw the labels from the model.", "Powinna losować etykiety z modelu."), False,
              t("That is another difference; it does not explain a factor of 64.", "To inna różnica; nie wyjaśnia czynnika 64.")),
         ],
     ),
     Quiz(
-        t("In the stream *which of ten* EWC kept nothing of the old digits, with hardly any $\\lambda$. What was the reason?",
-          "W strumieniu *która z dziesięciu* EWC nie zachowało nic z dawnych cyfr, prawie przy żadnym $\\lambda$. Jaki był powód?"),
+        t("In the stream *which of ten* EWC kept almost nothing of the old digits, whatever $\\lambda$ we chose. What was the reason?",
+          "W strumieniu *która z dziesięciu* EWC nie zachowało prawie nic z dawnych cyfr, jakiekolwiek $\\lambda$ braliśmy. Jaki był powód?"),
         [
             (t("The springs pulled the weights towards 0.", "Sprężyny ciągnęły wagi do 0."), False,
              t("They pull towards the old weights $\\theta^*$, not towards 0.", "Ciągną do dawnych wag $\\theta^*$, a nie do 0.")),
             (t("The labels were drawn from the model instead of taken from the data.", "Etykiety losowano z modelu, zamiast wziąć je z danych."), False,
-             t("A network that is certain draws the true labels nearly always; there the two Fishers agree.", "Sieć, która jest pewna, prawie zawsze losuje prawdziwe etykiety; tam obie informacje Fishera się zgadzają.")),
+             t("With the true labels it would be worse: where the network is certain they give about $(1-p)^2$, labels from the model on average $p(1-p)$.", "Z prawdziwymi etykietami byłoby gorzej: gdy sieć jest pewna, dają około $(1-p)^2$, a etykiety z modelu średnio $p(1-p)$.")),
             (t("After a task the network is certain, so $F$ is almost 0 where it would be needed.", "Po zadaniu sieć jest pewna, więc $F$ jest prawie zerem tam, gdzie byłoby potrzebne."), True,
              t("Yes: the parabola at $\\theta^*$ does not see the cliff further out. And what tells an old class from a new one is in no batch.", "Tak: parabola w $\\theta^*$ nie widzi urwiska, które stoi dalej. A tego, co odróżnia dawną klasę od nowej, nie ma w żadnej paczce.")),
         ],
     ),
     Quiz(
-        t("A method has the forgetting 0.00. What do you ask next?", "Pewna metoda ma zapominanie 0,00. O co zapytasz najpierw?"),
+        t("A method reports a forgetting of 0.00. What do you ask next?", "Pewna metoda ma zapominanie 0,00. O co zapytasz najpierw?"),
         [
-            (t("Nothing: more is impossible.", "O nic: lepiej się nie da."), False,
+            (t("Nothing: it cannot do better.", "O nic: lepiej się nie da."), False,
              t("A network that does not change at all has that, too.", "Tyle samo ma sieć, która w ogóle się nie zmienia.")),
             (t("What is its average accuracy, and that of the newest task?", "Jaka jest jej średnia dokładność i jaka na najnowszym zadaniu?"), True,
              t("Yes: memory may have been paid for with plasticity.", "Tak: pamięć mogła zostać opłacona plastycznością.")),
@@ -725,20 +727,20 @@ quiz(
 # %% [markdown] lang="en"
 # ## What we saw
 #
-# - In the matrix $R$ a row is a time and a column a task; ACC says what is left, BWT and F what was lost. Naive training did not fade but overwrite: on some digits it ended below chance.
+# - In the matrix $R$ a row is a time and a column a task; ACC says what is left, BWT and FGT what was lost. Naive training did not fade but overwrite: on some digits it ended below chance.
 # - EWC is Bayes' rule with three approximations: a parabola, the Fisher information in the place of its curvature, only the diagonal. Across a valley that lies askew it is no better than equal springs; where the network is certain, its springs are slack.
 # - The Fisher information takes the square before the mean. The other way round it is smaller by the size of the batch.
-# - Replay of a few examples was far ahead on *even or odd*, and the only help class by class. On permuted digits EWC stood level with it: it halved the forgetting, and paid with some plasticity. LwF helped where the task is given, and hardly elsewhere.
+# - Replay of a few examples was far ahead on *even or odd*, and the only help class by class. On permuted digits EWC stood level with it: it halved the forgetting, and paid with some plasticity. LwF helped where the task is given, hardly on the other split streams, and on *permuted* not at all.
 # - EWC costs two numbers per weight, LwF a copy, replay the examples. On frozen features, prototypes cost one mean per class.
 #
 # The numbers of this run and of the recorded ones have to bear this out:
 # %% [markdown] lang="pl"
 # ## Podsumowanie
 #
-# - W macierzy $R$ wiersz to chwila, a kolumna to zadanie; ACC mówi, co zostało, BWT i F, co przepadło. Trening naiwny nie zacierał, tylko nadpisywał: na niektórych cyfrach skończył poniżej zgadywania.
+# - W macierzy $R$ wiersz to chwila, a kolumna to zadanie; ACC mówi, co zostało, BWT i FGT, co przepadło. Trening naiwny nie zacierał, tylko nadpisywał: na niektórych cyfrach skończył poniżej zgadywania.
 # - EWC to wzór Bayesa z trzema przybliżeniami: parabola, informacja Fishera zamiast krzywizny, sama przekątna. W dolinie położonej na ukos nie jest lepsze niż jednakowe sprężyny; gdzie sieć jest pewna, tam jego sprężyny są luźne.
 # - W informacji Fishera najpierw jest kwadrat, potem średnia. W odwrotnej kolejności wychodzi mniejsza tyle razy, ile przykładów ma paczka.
-# - Powtarzanie kilku przykładów było daleko z przodu w strumieniu *parzysta czy nie* i jako jedyne pomaga klasa po klasie. Na permutacjach EWC mu dorównało: zmniejszyło zapominanie o połowę i zapłaciło częścią plastyczności. LwF pomagało, gdy zadanie jest znane, poza tym prawie nie.
+# - Powtarzanie kilku przykładów było daleko z przodu w strumieniu *parzysta czy nie* i jako jedyne pomaga klasa po klasie. Na permutacjach EWC mu dorównało: zmniejszyło zapominanie o połowę i zapłaciło częścią plastyczności. LwF pomagało, gdy zadanie jest znane, w pozostałych strumieniach podzielonych prawie nie, a na permutacjach wcale.
 # - EWC kosztuje dwie liczby na wagę, LwF kopię sieci, powtarzanie przykłady. Na zamrożonych cechach prototypy kosztują jedną średnią na klasę.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
@@ -757,7 +759,7 @@ claim(t("The same: what replay adds to that of EWC", "To samo: ile powtarzanie d
 claim(t("Permuted: forgetting that EWC saves", "Permutacje: o ile EWC zmniejsza zapominanie"), shuffled["naive"][1] - shuffled["ewc"][1], at_least=0)
 claim(t("Which of ten: average accuracy of naive training", "Która z dziesięciu: średnia dokładność treningu naiwnego"), ten["naive"][0], at_most=0.25)
 claim(t("The same: what LwF adds to it", "To samo: ile dodaje do niej LwF"), ten["lwf"][0] - ten["naive"][0], at_most=0.1)
-claim(t("The same: share of the way to joint training that EWC makes", "To samo: jaką część drogi do treningu łącznego pokonuje EWC"), gain, at_most=0.3)
+claim(t("The same: share of the gap to joint training that EWC closes", "To samo: jaką część różnicy do treningu łącznego nadrabia EWC"), gain, at_most=0.3)
 claim(t("The same: what replay adds", "To samo: ile dodaje powtarzanie"), ten["replay"][0] - ten["naive"][0], at_least=0.3)
 claim(t("Which of two, recorded: what LwF adds to naive training", "Która z dwóch, zapisane: ile LwF dodaje do treningu naiwnego"), mean["task"]["lwf"] - mean["task"]["naive"], at_least=0.01)
 claim(t("Even or odd, recorded: what λ = 1 adds", "Parzysta czy nie, zapisane: ile dodaje λ = 1"), curves[streams["domain"]][1, -1].mean() - mean["domain"]["naive"], at_most=0.03)
