@@ -360,6 +360,7 @@ def of(layer: nn.Module) -> nn.Sequential:
         (lambda: solve_morphism(torch.ones(2, 2, 5, 5), 4, (1, 3)), "a kernel of 5 does not fit into the middle of 3"),
         (lambda: solve_morphism(torch.ones(2, 2, 3, 3), 4, (2, 3)), "a kernel of 3 does not fit into the middle of 4"),
         (lambda: solve_morphism(torch.ones(2, 2, 3, 3), 0, (3, 3)), "0 channels"),
+        (lambda: solve_morphism(torch.ones(2, 2, 3, 3), 4, (3, 3), iterations=0), "0 iterations"),
     ],
 )
 def test_what_cannot_be_morphed_is_refused(call, told):
