@@ -10,8 +10,7 @@ measured every few batches, and the distance of the functions at the moment of g
 Two teachers: a `good` one, and a `small` one, which is too narrow for the digits and has been trained until little
 happened. Each seed has its own digits to test on, teacher, order of examples and random weights. Each is kept in the
 cache folder when it is done, and data/recorded/growing_networks.json is written anew: a stopped recording goes on
-there, unless the code has changed. About three minutes a seed on one core. The settings were chosen on seeds 100 and
-101.
+there, unless the code has changed. About a minute a seed on one core. The settings were chosen on seeds 100 and 101.
 """
 
 import argparse
