@@ -446,8 +446,8 @@ for ax, name in zip(axes, ways):
     ax.set(title=f"reach, {name}", xlabel="x, m", aspect="equal", xlim=(-0.95, 0.95), ylim=(-0.95, 0.95))
 axes[0].set_ylabel("z, m")
 axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-show(fig, alt=t("Eight paths of the hand towards eight points, for three students of reach with 20 labels: alone it ends farthest off, with help close to the points.",
-                "Osiem dróg dłoni do ośmiu punktów, dla trzech uczniów reach z 20 etykietami: w pojedynkę kończy najdalej, z pomocą blisko punktów."))
+show(fig, alt=t("Eight paths of the hand towards eight points, for three students of reach with 20 labels: alone several end far off; together and with help most end close to the points.",
+                "Osiem dróg dłoni do ośmiu punktów, dla trzech uczniów reach z 20 etykietami: w pojedynkę kilka kończy się daleko; razem i z pomocą większość kończy się blisko punktów."))
 
 # %%
 record = recorded("multi_task_learning")
