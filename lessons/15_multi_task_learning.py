@@ -765,7 +765,7 @@ quiz(
 # - Przy twardym współdzieleniu parametrów pień słyszy $\sum_i w_i g_i$, więc o tym, kogo słychać, decyduje skala straty: wystarczyła jedna umiejętność w innych jednostkach, żeby pozostałe trzy wyszły o wiele gorzej, niż mogły.
 # - Ważenie niepewnością bierze się z funkcji wiarygodności rozkładu normalnego; w optimum $e^{s_i} = L_i$, więc minimalizuje ono $\frac12 \sum_i \ln L_i$, a gdy $s_i$ się ustalą, jednostki nie mają znaczenia.
 # - PCGrad usuwa rzutem to, co jest w konflikcie. Ręcznie z $(4, 0)$ i $(-1, 1)$ wyszło $(2, 3)$, na czym zyskują oba zadania. To suma ważona, która wzmacnia krótszy gradient, a zatrzymuje się tam, gdzie pierwszy raz trafi na front Pareto.
-# - Przy 20 etykietach pokrewne umiejętności sobie pomagały, najwięcej te, które same miały ich pod dostatkiem; przy 1000 nikt nie potrzebował pomocy. Które umiejętności są pokrewne, mówi macierz transferu: to samo ramię nie wystarczy. Zgadzał się z nią średni cosinus gradientów dwóch umiejętności; udział konfliktów liczony dla wszystkich par razem mówił niewiele.
+# - Przy 20 etykietach pokrewne umiejętności sobie pomagały, najbardziej wtedy, gdy pomocnicy mieli ich pod dostatkiem; przy 1000 nikt nie potrzebował pomocy. Które umiejętności są pokrewne, mówi macierz transferu: to samo ramię nie wystarczy. Zgadzał się z nią średni cosinus gradientów dwóch umiejętności; udział konfliktów liczony dla wszystkich par razem mówił niewiele.
 # - Współdzielenie szkodzi tam, gdzie skale są złe, co naprawiają wagi, i tam, gdzie pień jest za mały, czego nie naprawiła żadna metoda. Przeciwnik do pokonania to suma ważona z dobranym współczynnikiem uczenia.
 #
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
