@@ -516,8 +516,8 @@ record.note()
 
 # %%
 conflicts = results["conflict"]
-CASES = {"few": (t("20 labels:\nsharing helps", "20 etykiet:\nwspółdzielenie\npomaga"), "blue"), "many": (t("1000 labels: hardly\na difference", "1000 etykiet:\nprawie\nbez różnicy"), "grey"),
-         "units": (t("one skill too loud:\nit harms", "jedna za głośna:\nszkodzi"), "red")}
+CASES = {"few": (t("20 labels:\nsharing helps", "20 etykiet:\nwspółdzielenie\npomaga"), "blue"), "many": (t("1000 labels:\nhardly a\ndifference", "1000 etykiet:\nprawie\nbez różnicy"), "grey"),
+         "units": (t("one skill\ntoo loud:\nit harms", "jedna\nza głośna:\nszkodzi"), "red")}
 shares = {case: np.array(conflicts[case]["share"]) for case in CASES}
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
 for place, (case, (_, colour)) in enumerate(CASES.items()):
