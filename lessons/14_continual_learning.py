@@ -80,6 +80,8 @@ SEED = 0
 # - *Reread a few old pages.* Half an hour a week with an Italian book. This is **experience replay**, or rehearsal.
 #
 # Two extremes are our points of reference: **joint training** on all the data at once, which continual learning cannot afford, and **naive** training, one task after the other with no precaution. Our first stream: five tasks, each with two of MNIST's handwritten digits.
+#
+# A network with two hidden layers learns these tasks one after another. The question is always the same: is the digit **even or odd**? Guessing gives ½. After each task we test it on *all* tasks. (There are 800 pictures of each pair to learn from and 200 others to test on.)
 # %% [markdown] lang="pl"
 # ## Pomysł
 #
@@ -92,6 +94,8 @@ SEED = 0
 # - *Wracaj do kilku starych stron.* Pół godziny w tygodniu z włoską książką. To **powtarzanie doświadczeń** (ang. *experience replay*, *rehearsal*).
 #
 # Punktami odniesienia są dwie skrajności: **trening łączny** na wszystkich danych naraz, na który uczenie ciągłe nie może sobie pozwolić, i trening **naiwny**, zadanie po zadaniu bez żadnych środków ostrożności. Nasz pierwszy strumień: pięć zadań, w każdym po dwie odręczne cyfry z MNIST.
+#
+# Sieć o dwóch warstwach ukrytych uczy się tych zadań jedno po drugim. Pytanie jest zawsze to samo: czy cyfra jest **parzysta, czy nieparzysta**? Zgadywanie daje ½. Po każdym zadaniu sprawdzamy ją na *wszystkich* zadaniach. (Na każdą parę przypada 800 obrazów do nauki i 200 innych do sprawdzenia.)
 
 # %%
 tasks = split_digits("domain", seed=SEED)
@@ -99,11 +103,6 @@ some = torch.cat([task.train[0][::80] for task in tasks]).view(-1, 1, 28, 28)
 fig = image_grid(some, rows=5, row_names=[t("task {}: {}", "zadanie {}: {}").format(i, task.name) for i, task in enumerate(tasks, 1)], size=0.6)
 show(fig, alt=t("Five rows of handwritten digits: zeros and ones, twos and threes, and so on up to eights and nines.",
                 "Pięć rzędów odręcznych cyfr: zera i jedynki, dwójki i trójki i tak dalej aż do ósemek i dziewiątek."))
-
-# %% [markdown] lang="en"
-# A network with two hidden layers learns these tasks one after another. The question is always the same: is the digit **even or odd**? Guessing gives ½. After each task we test it on *all* tasks. (There are 800 pictures of each pair to learn from and 200 others to test on.)
-# %% [markdown] lang="pl"
-# Sieć o dwóch warstwach ukrytych uczy się tych zadań jedno po drugim. Pytanie jest zawsze to samo: czy cyfra jest **parzysta, czy nieparzysta**? Zgadywanie daje ½. Po każdym zadaniu sprawdzamy ją na *wszystkich* zadaniach. (Na każdą parę przypada 800 obrazów do nauki i 200 innych do sprawdzenia.)
 
 # %% tags=["predict"]
 guess = Prediction(
@@ -121,6 +120,7 @@ def network(outputs):
 def draw_matrix(ax, accuracy, names, title):
     heat_map(ax, accuracy, [t("after {}", "po {}").format(name) for name in names], names, vmin=0, vmax=1)
     ax.set_title(title, fontsize=11)
+    ax.set_xlabel(t("tested on", "sprawdzone na"))
 
 
 seed_everything(SEED)
@@ -285,8 +285,8 @@ def square_of_mean(size):
 total = sum(part.sum() for part in true.values()).item()
 rows = [(t("per example, labels from the model", "każdy przykład, etykiety z modelu"), sum(part.sum() for part in drawn.values()).item()),
         (t("per example, true labels", "każdy przykład, prawdziwe etykiety"), total)]
-rows += [(t(f"mean gradient of {size}, squared", f"średni gradient z {size}, do kwadratu"), square_of_mean(size)) for size in (16, 64, 256)]
-too_small = total / rows[3][1]
+squares = {size: square_of_mean(size) for size in (16, 64, 256)}
+rows += [(t(f"mean gradient of {size}, squared", f"średni gradient z {size}, do kwadratu"), square) for size, square in squares.items()]
 table([(name, value, f"{total / value:.1f} ×" if number else "–") for number, (name, value) in enumerate(rows)],
       [t("importance", "ważność"), t("sum over the weights", "suma po wagach"), t("smaller than with true labels by", "mniejsza niż z prawdziwymi etykietami")])
 
@@ -301,7 +301,7 @@ show(fig, alt=t("Three pictures of 28 by 28 pixels: the mean digit, and how much
                 "Trzy obrazy 28 na 28 pikseli: średnia cyfra oraz to, jak ważne są wagi każdego piksela; na brzegu ważność jest zerem."))
 
 # %% [markdown] lang="en"
-# The batches behave as the formula says: in batches of 16 the importance is too small by nearly the factor $B$, in those of 256 by clearly less, for $\bar g$ is not quite 0, and its term does not shrink with $B$. The two Fishers differ by a factor that depends on how well the network has learned its examples, but they agree on *which* weights matter: those of the pixels where there is ink, for the gradient of such a weight has the pixel's value as a factor. At the rim, where no digit has any, the importance is 0: there task B may do as it likes.
+# The batches behave as the formula says: in batches of 16 the importance is too small by nearly the factor $B$, in those of 256 by clearly less, for $\bar g$ is not quite 0, and its term does not shrink with $B$. The two Fishers differ by a factor that depends on how well the network has learned its examples, but they agree on *which* weights matter (the brighter, the more): those of the pixels where there is ink, for the gradient of such a weight has the pixel's value as a factor. At the rim, where no digit has any, the importance is 0: there task B may do as it likes.
 #
 # **Learning without forgetting** (Li & Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) ties down the *answers* instead of the weights. Keep a copy of the network as it was. On the inputs of the *new* task (there are no others) the outputs for the old classes should stay what the copy says (the paper has an output layer for each task, and one such term for each old one), softened by a temperature $\tau$ as in [lesson 10](10_policy_distillation.ipynb); the paper takes $\tau = 2$. With $z$ the logits for the old classes and $z^{\text{old}}$ those of the copy,
 #
@@ -315,7 +315,7 @@ show(fig, alt=t("Three pictures of 28 by 28 pixels: the mean digit, and how much
 #
 # (One of the first $K$ is in for certain, and its product begins at $m = K + 1$: again $K/N$.) A uniform sample of everything seen so far: replay is joint training on a small sample of the past.
 # %% [markdown] lang="pl"
-# Paczki zachowują się tak, jak mówi wzór: przy 16 przykładach wynik jest za mały prawie $B$ razy, a przy 256 wyraźnie mniej, bo $\bar g$ nie jest dokładnie zerem, a jego składnik nie maleje z $B$. Obie informacje Fishera różnią się czynnikiem zależnym od tego, jak dobrze sieć nauczyła się swoich przykładów, ale zgadzają się co do tego, *które* wagi są ważne: te przy pikselach z atramentem, bo gradient takiej wagi zawiera wartość piksela jako czynnik. Na brzegu, gdzie żadna cyfra nie ma atramentu, ważność jest zerem: tam zadanie B może robić, co chce.
+# Paczki zachowują się tak, jak mówi wzór: przy 16 przykładach wynik jest za mały prawie $B$ razy, a przy 256 wyraźnie mniej, bo $\bar g$ nie jest dokładnie zerem, a jego składnik nie maleje z $B$. Obie informacje Fishera różnią się czynnikiem zależnym od tego, jak dobrze sieć nauczyła się swoich przykładów, ale zgadzają się co do tego, *które* wagi są ważne (im jaśniej, tym ważniejsze): te przy pikselach z atramentem, bo gradient takiej wagi zawiera wartość piksela jako czynnik. Na brzegu, gdzie żadna cyfra nie ma atramentu, ważność jest zerem: tam zadanie B może robić, co chce.
 #
 # **Uczenie bez zapominania** (LwF; Li i Hoiem 2016, [arXiv 1606.09282](https://arxiv.org/abs/1606.09282)) przywiązuje nie wagi, tylko *odpowiedzi*. Zachowaj kopię sieci sprzed nowego zadania. Na wejściach *nowego* zadania (innych nie ma) wyjścia dla dawnych klas mają pozostać takie, jak mówi kopia (w artykule każde zadanie ma własną warstwę wyjściową, a każde dawne zadanie własny taki składnik), zmiękczone temperaturą $\tau$ jak w [lekcji 10](10_policy_distillation.ipynb); w artykule $\tau = 2$. Gdy $z$ to logity dawnych klas, a $z^{\text{old}}$ logity kopii,
 #
@@ -390,10 +390,15 @@ def measures(matrices):
     return *(np.mean(values) for values in kept), matrices.diagonal(dim1=1, dim2=2).mean().item()
 
 
+def closed(accuracy, method):
+    return (accuracy[method] - accuracy["naive"]) / (accuracy["joint"] - accuracy["naive"])
+
+
 said = {stream: {method: measures(matrices) for method, matrices in runs.items()} for stream, runs in live.items()}
 for stream in live:
     table([(names[method], *(f"{value:.2f}" for value in said[stream][method])) for method in METHODS], [streams[stream], "ACC", "FGT", t("just learned", "tuż po nauce")])
-gain = (said["class"]["ewc"][0] - said["class"]["naive"][0]) / (said["class"]["joint"][0] - said["class"]["naive"][0])
+even, ten = ({method: sums[0] for method, sums in runs.items()} for runs in said.values())
+gain = closed(ten, "ewc")
 guess.compare(0 if gain > 0.65 else 1 if gain > 0.35 else 2)
 fig, axes = plt.subplots(2, 3, figsize=(10, 6.4), sharey=True)
 for row, stream in zip(axes, ("domain", "class")):
@@ -750,31 +755,51 @@ quiz(
 # Liczby z tego uruchomienia i z zapisanych przebiegów muszą to potwierdzać:
 
 # %% tags=["claim"]
-even, ten = said.values()
-made, goods = {method: sums[0] for method, sums in inspected.items()}, {method: sums[1] for method, sums in inspected.items()}
-mean = {stream: {method: m[:, -1].mean().item() for method, m in runs.items()} for stream, runs in kept.items()}
-askew = stiffness(math.pi / 4)
-claim(t("A valley at 45 degrees: largest difference between EWC's springs and equal ones", "Dolina pod kątem 45 stopni: największa różnica między sprężynami EWC a jednakowymi"), np.abs(askew["EWC"] - askew["L2"]).max(), at_most=1e-12)
-claim(t("How many times too small the squared mean gradient of 64 examples is", "Ile razy za mały jest kwadrat średniego gradientu z 64 przykładów"), too_small, at_least=20, unit="×")
-claim(t("Even or odd: forgetting of naive training", "Parzysta czy nie: zapominanie w treningu naiwnym"), even["naive"][1], at_least=0.2)
-claim(t("The same: its accuracy on 4 and 5 at the end", "To samo: jego dokładność dla 4 i 5 na końcu"), live["domain"]["naive"][:, -1, 2].mean(), at_most=0.5)
-claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), even["ewc"][0] - even["naive"][0], at_least=0.03)
-claim(t("The same: what replay adds to that of EWC", "To samo: ile powtarzanie dodaje do dokładności EWC"), even["replay"][0] - even["ewc"][0], at_least=0.02)
-claim(t("Permuted, recorded: how many times EWC divides the forgetting", "Permutacje, zapisane: ile razy EWC zmniejsza zapominanie"), forgetting(kept["permuted"]["naive"].mean(0)) / forgetting(kept["permuted"]["ewc"].mean(0)), at_least=1.5, unit="×")
-claim(t("Which of ten: average accuracy of naive training", "Która z dziesięciu: średnia dokładność treningu naiwnego"), ten["naive"][0], at_most=0.25)
-claim(t("The same: what LwF adds to it", "To samo: ile dodaje do niej LwF"), ten["lwf"][0] - ten["naive"][0], at_most=0.1)
+made, goods = ({method: sums[place] for method, sums in inspected.items()} for place in (0, 1))
+pairs = live["domain"]["naive"][:, -1].mean(0)
+claim(t("Even or odd: forgetting of naive training", "Parzysta czy nie: zapominanie w treningu naiwnym"), said["domain"]["naive"][1], at_least=0.2)
+claim(t("The same: its accuracy on 0 and 1 at the end", "To samo: jego dokładność dla 0 i 1 na końcu"), pairs[0], at_most=0.5)
+claim(t("The same: its accuracy on 4 and 5 at the end", "To samo: jego dokładność dla 4 i 5 na końcu"), pairs[2], at_most=0.5)
+claim(t("The same: its accuracy on 6 and 7 at the end", "To samo: jego dokładność dla 6 i 7 na końcu"), pairs[3], at_least=0.8)
+claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), even["ewc"] - even["naive"], at_least=0.03)
+claim(t("The same: what replay adds to that of EWC", "To samo: ile powtarzanie dodaje do dokładności EWC"), even["replay"] - even["ewc"], at_least=0.02)
+claim(t("The same: share of the gap to joint training that EWC closes", "To samo: jaką część straty do treningu łącznego odrabia EWC"), closed(even, "ewc"), at_least=0.25)
+claim(t("The same: share of it that replay closes", "To samo: jaką jej część odrabia powtarzanie"), closed(even, "replay"), at_least=0.6)
+claim(t("Which of ten: average accuracy of naive training", "Która z dziesięciu: średnia dokładność treningu naiwnego"), ten["naive"], at_most=0.25)
+claim(t("The same: what LwF adds to it", "To samo: ile dodaje do niej LwF"), ten["lwf"] - ten["naive"], at_most=0.1)
 claim(t("The same: share of the gap to joint training that EWC closes", "To samo: jaką część straty do treningu łącznego odrabia EWC"), gain, at_most=0.3)
-claim(t("The same: what replay adds", "To samo: ile dodaje powtarzanie"), ten["replay"][0] - ten["naive"][0], at_least=0.3)
-claim(t("Which of two, recorded: what LwF adds to naive training", "Która z dwóch, zapisane: ile LwF dodaje do treningu naiwnego"), mean["task"]["lwf"] - mean["task"]["naive"], at_least=0.01)
-claim(t("Even or odd, recorded: what λ = 1 adds", "Parzysta czy nie, zapisane: ile dodaje λ = 1"), curves[streams["domain"]][1, -1].mean() - mean["domain"]["naive"], at_most=0.03)
-claim(t("Permuted, recorded: plasticity lost at λ = 1000", "Permutacje, zapisane: plastyczność stracona przy λ = 1000"), (curves[streams["permuted"]][0] - curves[streams["permuted"]][4]).diagonal().mean(), at_least=0.05)
-claim(t("Which of ten, recorded: EWC with the best λ", "Która z dziesięciu, zapisane: EWC z najlepszym λ"), curves[streams["class"]][:, -1].mean(1).max(), at_most=0.45)
+claim(t("The same: what replay adds", "To samo: ile dodaje powtarzanie"), ten["replay"] - ten["naive"], at_least=0.3)
+claim(t("The same: accuracy on 0 and 1 with the springs of one epoch", "To samo: dokładność dla 0 i 1 ze sprężynami po jednej epoce"), certainty[0][3], at_most=0.2)
+claim(t("Sum of F after 10 epochs on 0 and 1, as a share of that after one", "Suma F po 10 epokach na 0 i 1 jako część sumy po jednej"), certainty[-1][2] / certainty[0][2], at_most=0.3)
 claim(t("Boards, product by product: forgetting of naive training", "Płytki, produkt po produkcie: zapominanie w treningu naiwnym"), made["naive"][1], at_most=0.15)
-claim(t("Boards, defect by defect: the same", "Płytki, wada po wadzie: to samo"), goods["naive"][1], at_least=0.4)
+claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), made["ewc"][0] - made["naive"][0], at_most=0)
+claim(t("Boards, defect by defect: forgetting of naive training", "Płytki, wada po wadzie: zapominanie w treningu naiwnym"), goods["naive"][1], at_least=0.4)
 claim(t("The same: what EWC adds to the average accuracy", "To samo: ile EWC dodaje do średniej dokładności"), goods["ewc"][0] - goods["naive"][0], at_least=0.05)
+claim(t("The same: what LwF adds to it", "To samo: ile dodaje do niej LwF"), goods["lwf"][0] - goods["naive"][0], at_most=0.1)
 claim(t("The same: lead of prototypes over EWC", "To samo: przewaga prototypów nad EWC"), average_accuracy(by_prototype) - goods["ewc"][0], at_least=-0.1)
 claim(t("The same: lead of replay over EWC", "To samo: przewaga powtarzania nad EWC"), goods["replay"][0] - goods["ewc"][0], at_least=-0.02)
-claim(t("Sum of F after 10 epochs on 0 and 1, as a share of that after one", "Suma F po 10 epokach na 0 i 1 jako część sumy po jednej"), certainty[-1][2] / certainty[0][2], at_most=0.3)
+
+# %% tags=["claim"]
+askew, mean = stiffness(math.pi / 4), {stream: {method: m[:, -1].mean().item() for method, m in runs.items()} for stream, runs in kept.items()}
+at = {stream: dict(zip(values, curves[name])) for stream, name in streams.items()}
+lost = {method: np.array([forgetting(matrix) for matrix in kept["permuted"][method]]) for method in ("naive", "ewc")}
+claim(t("A valley at 45 degrees: largest difference between EWC's springs and equal ones", "Dolina pod kątem 45 stopni: największa różnica między sprężynami EWC a jednakowymi"), np.abs(askew["EWC"] - askew["L2"]).max(), at_most=1e-12)
+claim(t("How many times too small the squared mean gradient of 64 examples is", "Ile razy za mały jest kwadrat średniego gradientu z 64 przykładów"), total / squares[64], at_least=20, unit="×")
+claim(t("The same of 16 examples, as a share of 16", "To samo dla 16 przykładów, jako część liczby 16"), total / squares[16] / 16, at_least=0.75)
+claim(t("The same of 256 examples, as a share of 256", "To samo dla 256 przykładów, jako część liczby 256"), total / squares[256] / 256, at_most=0.8)
+claim(t("Which of two, recorded: what LwF adds to naive training", "Która z dwóch, zapisane: ile LwF dodaje do treningu naiwnego"), mean["task"]["lwf"] - mean["task"]["naive"], at_least=0.01)
+claim(t("Even or odd, recorded: what λ = 1 adds", "Parzysta czy nie, zapisane: ile dodaje λ = 1"), at["domain"][1][-1].mean() - mean["domain"]["naive"], at_most=0.03)
+claim(t("The same: share of the gap to joint training that λ = 10,000 closes", "To samo: jaką część straty do treningu łącznego odrabia λ = 10 000"), closed(mean["domain"] | {"ewc": at["domain"][10_000][-1].mean()}, "ewc"), at_least=0.4)
+claim(t("The same: its share of wrong answers in the newest task", "To samo: jego udział błędnych odpowiedzi w najnowszym zadaniu"), 1 - at["domain"][10_000][-1, -1], at_least=0.25)
+claim(t("Permuted, recorded: how many times EWC divides the mean forgetting", "Permutacje, zapisane: ile razy EWC zmniejsza średnie zapominanie"), lost["naive"].mean() / lost["ewc"].mean(), at_least=2, unit="×")
+claim(t("The same in the worst of the seeds", "To samo dla najgorszego z ziaren"), (lost["naive"] / lost["ewc"]).min(), at_least=1.5, unit="×")
+claim(t("The same: how far EWC is from replay in average accuracy", "To samo: jak daleko EWC jest od powtarzania w średniej dokładności"), abs(mean["permuted"]["ewc"] - mean["permuted"]["replay"]), at_most=0.02)
+claim(t("The same: lead of online EWC over EWC", "To samo: przewaga EWC online nad EWC"), mean["permuted"]["online ewc"] - mean["permuted"]["ewc"], at_least=0)
+claim(t("The same: what LwF adds to naive training", "To samo: ile LwF dodaje do treningu naiwnego"), mean["permuted"]["lwf"] - mean["permuted"]["naive"], at_most=0.01)
+claim(t("The same: plasticity lost at λ = 1000", "To samo: plastyczność stracona przy λ = 1000"), (at["permuted"][0] - at["permuted"][1000]).diagonal().mean(), at_least=0.05)
+claim(t("Which of ten, recorded: EWC with the best λ", "Która z dziesięciu, zapisane: EWC z najlepszym λ"), max(matrix[-1].mean() for matrix in at["class"].values()), at_most=0.45)
+claim(t("The same: accuracy on the old digits at λ = 100,000", "To samo: dokładność dla dawnych cyfr przy λ = 100 000"), at["class"][100_000][-1, :-1].mean(), at_most=0.1)
+claim(t("The same: on the newest two", "To samo: dla dwóch najnowszych"), at["class"][100_000][-1, -1], at_most=0.6)
 
 # %% [markdown] lang="en"
 # ## Where to go next
