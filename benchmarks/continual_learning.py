@@ -8,7 +8,7 @@ training, on each task at the end. `strengths`: EWC's λ from 0 to 100,000 on th
 task tested). Each seed has its own digits to test on, order of examples and first weights.
 
 Each seed is kept in the cache folder when it is done, and data/recorded/continual_learning.json is written anew: a
-stopped recording goes on there, unless the code has changed. About a minute a seed on one core. The settings
+stopped recording goes on there, unless the code has changed. About 90 seconds a seed on one core. The settings
 were chosen on seeds 100 and 101.
 """
 
