@@ -598,7 +598,7 @@ rates, static = results["rates"], per_skill(results["static"]["0.1"]).mean(1)
 at_rate, alone = {method: np.array(rates[method]) for method in ("sum", "pcgrad", "uncertainty")}, dict(zip(budgets, per_skill(results["apart"]).mean(2).T))
 rows = [(str(lr), *(mean_pm(runs[:, i], 4) for runs in at_rate.values()), *(mean_pm(runs, 4) if lr == rates["tuned"] else None for runs in (static, alone[1000]))) for i, lr in enumerate(rates["lr"])]
 rows.append((t("{}, 20 labels", "{}, 20 etykiet").format(rates["tuned"]), *(mean_pm(per_skill(results["methods"]["20"][method]).mean(1)) for method in at_rate), None, mean_pm(alone[20])))
-table(rows, [t("error at the learning rate", "błąd przy współczynniku uczenia"), *(TITLES[method] for method in at_rate), t("sum, point in N m × 0.1", "suma, point w N m × 0.1"), TITLES["apart"]])
+table(rows, [t("learning rate", "współczynnik"), *(TITLES[method] for method in at_rate), t("sum, N m × 0.1", "suma, N m × 0.1"), TITLES["apart"]])
 record.note()
 
 # %% [markdown] lang="en"
